@@ -1,0 +1,42 @@
+#include "base/hash.h"
+
+#include <cstring>
+
+namespace signalbox {
+namespace {
+
+__extension__ using Wide = unsigned __int128;
+
+std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
+  const Wide product = static_cast<Wide>(a) * b;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
+std::uint64_t read_word(const char* from, std::size_t size) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, from, size);
+  return word;
+}
+
+// Odd constants with balanced bits (fractional parts of square roots of primes).
+constexpr std::uint64_t kA = 0x6a09e667f3bcc909ULL;
+constexpr std::uint64_t kB = 0xbb67ae8584caa73bULL;
+
+}  // namespace
+
+std::uint64_t hash64(std::string_view bytes, std::uint64_t seed) {
+  std::uint64_t state = fold(seed ^ kA, bytes.size() ^ kB);
+  const char* at = bytes.data();
+  std::size_t left = bytes.size();
+  for (; left >= 16; left -= 16, at += 16) {
+    state = fold(read_word(at, 8) ^ kA ^ state, read_word(at + 8, 8) ^ kB);
+  }
+  if (left > 8) {
+    state = fold(read_word(at, 8) ^ kA ^ state, read_word(at + 8, left - 8) ^ kB);
+  } else if (left > 0) {
+    state = fold(read_word(at, left) ^ kA ^ state, left ^ kB);
+  }
+  return mix64(state);
+}
+
+}  // namespace signalbox

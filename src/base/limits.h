@@ -1,0 +1,55 @@
+// Every bound in one place. Each queue, buffer, batch and retry of the program is limited by a constant of this file or
+// by a configuration key whose default is one; docs/limits.md lists them with the reason. Sizes are bytes, counts plain.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace signalbox::limits {
+
+// HTTP, client side. 64 KiB heads pass the largest cookies seen behind identity proxies.
+inline constexpr std::size_t kHeadBytesMax = 64 << 10;
+inline constexpr std::size_t kHeaderCountMax = 128;
+inline constexpr std::size_t kBodyBytesMax = 64 << 20;         // default of signalbox.limits.body_bytes_max
+inline constexpr std::size_t kConnectionsMax = 16384;          // default of signalbox.limits.connections_max
+inline constexpr std::size_t kRelayBufferBytes = 32 << 10;     // one read of a relayed body
+inline constexpr std::size_t kChunkLineBytesMax = 1 << 10;     // chunk-size line with extensions
+inline constexpr std::size_t kTrailerBytesMax = 16 << 10;
+// JSON.
+inline constexpr std::size_t kJsonDepthMax = 128;
+inline constexpr std::size_t kJsonNodesMax = 4 << 20;
+// SSE: one event of an LLM stream is some hundred bytes; tool-call arguments may reach some 100 KiB.
+inline constexpr std::size_t kSseFrameBytesMax = 1 << 20;
+// Non-streaming responses are scanned for usage up to here; past it they are relayed unread.
+inline constexpr std::size_t kResponseScanBytesMax = 8 << 20;
+// Configuration.
+inline constexpr std::size_t kConfigBytesMax = 8 << 20;
+inline constexpr std::size_t kConfigDepthMax = 64;
+inline constexpr std::size_t kConfigNodesMax = 200'000;        // after alias expansion (YAML bombs)
+// Upstream.
+inline constexpr int kAttemptsMax = 5;
+inline constexpr std::size_t kIdleConnectionsPerEndpointMax = 256;  // per core
+// Encoder.
+inline constexpr std::size_t kEncoderQueueMax = 256;           // jobs waiting for a compute thread
+inline constexpr std::size_t kEncoderTokensMax = 512;          // positions of the shipped base model
+inline constexpr std::size_t kEncoderWindowsMax = 8;           // windows per long prompt
+inline constexpr std::size_t kTokenizeBytesMax = 1 << 20;
+// Telemetry.
+inline constexpr std::size_t kSpanQueueMax = 4096;
+inline constexpr std::size_t kLabelValuesMax = 256;            // distinct values of one metric label, then "other"
+
+// Timeouts; defaults of the configuration keys of the same name.
+inline constexpr std::chrono::seconds kHeadTimeout{30};        // first byte of a request to end of its head
+inline constexpr std::chrono::seconds kBodyTimeout{60};        // between two reads of a request body
+inline constexpr std::chrono::seconds kIdleTimeout{75};        // keep-alive connection without a request
+inline constexpr std::chrono::seconds kConnectTimeout{5};
+inline constexpr std::chrono::seconds kFirstByteTimeout{300};  // LLM prefill of a long prompt behind a queue
+inline constexpr std::chrono::seconds kStreamIdleTimeout{120}; // between two bytes of a response
+inline constexpr std::chrono::seconds kTotalTimeout{1800};
+inline constexpr std::chrono::seconds kDrainTimeout{30};       // SIGTERM to forced close
+
+static_assert(kRelayBufferBytes >= kChunkLineBytesMax);
+static_assert(kSseFrameBytesMax >= kRelayBufferBytes);
+
+}  // namespace signalbox::limits

@@ -1,0 +1,29 @@
+// Small text functions that several layers need. ASCII only unless said; nothing here allocates unless it returns a string.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace signalbox {
+
+constexpr char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+// Equal without regard to ASCII case; for header names and enum words.
+bool equal_ignore_case(std::string_view a, std::string_view b);
+std::string to_lower(std::string_view text);
+// Without leading and trailing spaces and tabs.
+std::string_view trim(std::string_view text);
+// Parts between separators, trimmed, empty ones dropped.
+std::vector<std::string_view> split(std::string_view text, char separator);
+// Whole decimal number, no sign, no spaces.
+std::optional<std::uint64_t> parse_uint(std::string_view text);
+std::optional<double> parse_double(std::string_view text);
+// Levenshtein distance, O(|a| * |b|); for "did you mean".
+std::size_t edit_distance(std::string_view a, std::string_view b);
+// The candidate nearest to `word` if it is near enough to be what was meant, else nothing.
+std::optional<std::string_view> did_you_mean(std::string_view word, std::span<const std::string_view> candidates);
+
+}  // namespace signalbox

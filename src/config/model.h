@@ -1,0 +1,474 @@
+// The one internal form of configuration: what the three published generations and our own `signalbox:` block are
+// converted to. Plain data, immutable once published in a Snapshot; names follow the canonical v0.3 keys, units last.
+// Defaults written here are the defaults of the product (the field tables read them from a default-constructed object).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/limits.h"
+#include "base/secret.h"
+
+namespace signalbox::config {
+
+using std::chrono::milliseconds;
+
+// Which of the published shapes a file had; "signalbox" alone means only our own block.
+enum class Generation { kCanonicalV03, kFlatDecisions, kPerCategory };
+
+// ---------------------------------------------------------------------------------------------------- providers
+
+enum class ReasoningType { kChatTemplateKwargs, kReasoningEffort, kTopLevelReasoningEffort };
+
+// How a family of models is told to reason or not; `parameter` is the field inside chat_template_kwargs.
+struct ReasoningFamily {
+  ReasoningType type = ReasoningType::kChatTemplateKwargs;
+  std::string parameter;
+};
+
+// One place where a model is served.
+struct BackendRef {
+  std::string name;
+  std::string scheme = "http";  // http | https
+  std::string host;             // name or IP literal, IPv6 without brackets
+  std::uint16_t port = 80;
+  std::string base_path;        // prefix before /v1/..., from base_url; no trailing slash
+  int weight = 1;               // >= 0; 0 takes no traffic
+  std::string provider;         // "", openai, anthropic, azure-openai, ...: decides dialect and auth header
+  std::string auth_header;      // default Authorization
+  std::string auth_prefix;      // default "Bearer"
+  std::vector<std::pair<std::string, std::string>> extra_headers;
+  std::string api_version;
+  std::string chat_path;        // overrides /v1/chat/completions
+  Secret api_key;               // from api_key or the variable named by api_key_env
+  std::string api_key_env;
+
+  // Stable identity of the endpoint across reloads: scheme://host:port/base_path.
+  std::string url() const;
+};
+
+struct Pricing {
+  std::string currency = "USD";
+  double prompt_per_1m = 0;
+  double completion_per_1m = 0;
+  double cached_input_per_1m = 0;
+  double cache_write_per_1m = 0;
+};
+
+// providers.models[].reliability
+struct Reliability {
+  std::string lb_policy;              // round_robin | least_request; empty: signalbox.balancer.policy decides
+  std::optional<int> retry_count;     // 0..5
+  std::string retry_on;
+  std::optional<int> consecutive_5xx;
+  std::optional<milliseconds> base_ejection_time;
+  std::optional<int> max_ejection_percent;
+  std::string health_check_path;
+  std::optional<milliseconds> health_check_interval;
+  std::optional<milliseconds> health_check_timeout;
+};
+
+struct Lora {
+  std::string name;
+  std::string description;
+};
+
+// A model as clients and decisions name it: providers.models[] joined with routing.modelCards[] of the same name.
+struct Model {
+  std::string name;
+  std::string reasoning_family;
+  std::string provider_model_id;      // name sent upstream; empty: `name`
+  std::string api_format = "openai";  // openai | anthropic
+  std::map<std::string, std::string> external_model_ids;
+  std::vector<BackendRef> backends;
+  Pricing pricing;
+  Reliability reliability;
+  // Model card.
+  std::string param_size;
+  std::int64_t context_window_tokens = 0;  // 0: unknown
+  std::string description;
+  std::vector<std::string> capabilities;
+  std::vector<std::string> tags;
+  std::vector<Lora> loras;
+  double quality_score = 0;
+  std::string modality;
+  bool has_provider = false;  // named under providers.models (or a flat generation's model_config)
+};
+
+struct Providers {
+  std::string default_model;
+  std::string default_reasoning_effort;  // low | medium | high; empty: medium
+  std::map<std::string, ReasoningFamily> reasoning_families;
+  std::vector<Model> models;
+};
+
+// ---------------------------------------------------------------------------------------------------- signals
+
+struct NumericPredicate {
+  std::optional<double> gt, gte, lt, lte;
+  bool holds(double value) const {
+    return (!gt || value > *gt) && (!gte || value >= *gte) && (!lt || value < *lt) && (!lte || value <= *lte);
+  }
+};
+
+enum class KeywordOperator { kAnd, kOr, kNor };
+enum class KeywordMethod { kRegex, kBm25, kNgram, kFuzzy };
+
+struct KeywordRule {
+  std::string name;
+  KeywordOperator op = KeywordOperator::kOr;
+  std::vector<std::string> keywords;
+  bool case_sensitive = false;
+  // kRegex with plain words is whole-word search; a keyword written as /pattern/ is a regular expression (RE2 syntax).
+  KeywordMethod method = KeywordMethod::kRegex;
+  bool fuzzy_match = false;
+  int fuzzy_threshold = 2;
+  double bm25_threshold = 0.1;
+  double ngram_threshold = 0.4;
+  int ngram_arity = 3;
+};
+
+enum class Aggregation { kMean, kMax, kAny };
+
+struct EmbeddingRule {
+  std::string name;
+  double threshold = 0.7;  // cosine, -1..1
+  std::vector<std::string> candidates;
+  Aggregation aggregation = Aggregation::kMax;
+  std::string query_modality = "text";
+};
+
+struct ModelScore {
+  std::string model;
+  double score = 0;
+  bool use_reasoning = false;
+};
+
+struct DomainRule {
+  std::string name;
+  std::string description;
+  std::vector<std::string> mmlu_categories;  // classifier labels; empty: the rule's own name is the label
+  std::vector<ModelScore> model_scores;
+};
+
+struct LanguageRule {
+  std::string name;  // ISO 639-1 code
+  std::string description;
+  double threshold = 0.3;
+};
+
+struct ContextRule {
+  std::string name;
+  std::int64_t min_tokens = 0;
+  std::int64_t max_tokens = std::numeric_limits<std::int64_t>::max();
+  std::string description;
+};
+
+struct StructureRule {
+  std::string name;
+  std::string description;
+  std::string feature_type;              // count | exists | sequence | density
+  std::string source_type;               // regex | keyword_set | sequence | text_bytes
+  std::string pattern;
+  std::vector<std::string> keywords;
+  bool case_sensitive = false;
+  std::vector<std::vector<std::string>> sequences;
+  NumericPredicate predicate;
+};
+
+struct ConversationRule {
+  std::string name;
+  std::string description;
+  std::string feature_type;  // count | exists
+  std::string source_type;   // message | tool_definition | active_tool_loop | image_content
+  std::string role;
+  NumericPredicate predicate;
+};
+
+struct MetadataRule {
+  std::string name;
+  std::string description;
+  std::string key;
+  std::optional<std::string> equals;
+  std::vector<std::string> in;
+  std::optional<bool> exists;
+};
+
+struct Subject {
+  std::string kind;  // User | Group
+  std::string name;
+};
+
+struct RoleBinding {
+  std::string name;
+  std::string description;
+  std::vector<Subject> subjects;
+  std::string role;
+};
+
+// A signal kind that is known to the parser but not evaluated yet: kept so that rules naming it resolve.
+struct UnsupportedSignal {
+  std::string kind;  // leaf type: fact_check, jailbreak, pii, ...
+  std::string name;
+};
+
+struct Signals {
+  std::vector<KeywordRule> keywords;
+  std::vector<EmbeddingRule> embeddings;
+  std::vector<DomainRule> domains;
+  std::vector<LanguageRule> languages;
+  std::vector<ContextRule> contexts;
+  std::vector<StructureRule> structures;
+  std::vector<ConversationRule> conversations;
+  std::vector<MetadataRule> metadata;
+  std::vector<RoleBinding> role_bindings;
+  std::vector<UnsupportedSignal> unsupported;
+};
+
+// ---------------------------------------------------------------------------------------------------- decisions
+
+enum class RuleOperator { kLeaf, kAnd, kOr, kNot };
+enum class OnError { kNoMatch, kMatch };
+
+// A rule tree. A kLeaf node names a signal by (type, name); others hold children. An empty kAnd is the catch-all.
+struct RuleNode {
+  RuleOperator op = RuleOperator::kAnd;
+  std::vector<RuleNode> children;
+  std::string type;  // leaf type: keyword, domain, embedding, language, context, structure, ...
+  std::string name;
+  std::string label;
+  NumericPredicate predicate;
+  OnError on_error = OnError::kNoMatch;
+  int line = 0;
+};
+
+struct ModelRef {
+  std::string model;
+  std::string lora_name;  // wins over the model's name upstream
+  double weight = 1;
+  std::optional<bool> use_reasoning;
+  std::string reasoning_description;
+  std::string reasoning_effort;  // low | medium | high; empty: providers.defaults
+};
+
+enum class PromptMode { kReplace, kInsert, kAppend };
+
+struct SystemPromptPlugin {
+  bool enabled = true;
+  std::string system_prompt;
+  PromptMode mode = PromptMode::kReplace;
+};
+
+struct HeaderMutationPlugin {
+  std::vector<std::pair<std::string, std::string>> add;
+  std::vector<std::pair<std::string, std::string>> update;
+  std::vector<std::string> remove;
+};
+
+struct RequestParamsPlugin {
+  std::vector<std::string> blocked_params;
+  std::optional<std::int64_t> max_tokens_limit;
+  std::optional<std::int64_t> max_n;
+  bool strip_unknown = false;
+};
+
+struct FastResponsePlugin {
+  std::string message;
+};
+
+// Known to the loader and to `check`; executed by a later release.
+struct ResponseCachePlugin {
+  bool enabled = true;
+  double similarity_threshold = 0.8;
+  std::string scope = "user";
+};
+
+struct PiiPlugin {
+  bool enabled = true;
+  std::vector<std::string> types_allowed;
+};
+
+struct Plugins {
+  std::optional<SystemPromptPlugin> system_prompt;
+  std::optional<HeaderMutationPlugin> header_mutation;
+  std::optional<RequestParamsPlugin> request_params;
+  std::optional<FastResponsePlugin> fast_response;
+  std::optional<ResponseCachePlugin> response_cache;
+  std::optional<PiiPlugin> pii;
+  std::vector<std::string> unsupported;  // plugin types of later releases
+};
+
+struct Decision {
+  std::string name;
+  std::string description;
+  int priority = 0;
+  int tier = 0;
+  RuleNode rules;
+  std::vector<ModelRef> model_refs;
+  std::string algorithm = "static";
+  Plugins plugins;
+  int line = 0;
+};
+
+enum class Strategy { kPriority, kConfidence };
+
+// A whole routing program: the file's own, or a recipe's.
+struct Routing {
+  Signals signals;
+  std::vector<Decision> decisions;
+  Strategy strategy = Strategy::kPriority;
+};
+
+struct Recipe {
+  std::string name;
+  std::string description;
+  Routing routing;
+};
+
+struct Entrypoint {
+  std::vector<std::string> model_names;
+  std::string recipe;
+};
+
+// ---------------------------------------------------------------------------------------------------- doors, limits
+
+struct Listener {
+  std::string name;
+  std::string address = "0.0.0.0";
+  std::uint16_t port = 8080;
+  milliseconds timeout{0};  // 0: limits.total_timeout
+};
+
+struct TlsFiles {
+  std::string certificate_file;
+  std::string key_file;
+  bool enabled() const { return !certificate_file.empty(); }
+};
+
+enum class HeaderSet { kBoth, kSeed, kV03 };
+
+struct HttpDoor {
+  bool enabled = true;
+  std::string address = "::";  // dual-stack
+  std::uint16_t port = 8080;
+  TlsFiles tls;
+  HeaderSet response_headers = HeaderSet::kBoth;
+  int unknown_model_status = 404;  // 404 or 400 (compatibility)
+};
+
+struct AdminDoor {
+  bool enabled = true;
+  std::string address = "::";
+  std::uint16_t port = 9190;
+};
+
+struct Limits {
+  std::uint64_t body_bytes_max = limits::kBodyBytesMax;
+  std::uint64_t connections_max = limits::kConnectionsMax;
+  milliseconds head_timeout = limits::kHeadTimeout;
+  milliseconds body_timeout = limits::kBodyTimeout;
+  milliseconds idle_timeout = limits::kIdleTimeout;
+  milliseconds connect_timeout = limits::kConnectTimeout;
+  milliseconds first_byte_timeout = limits::kFirstByteTimeout;
+  milliseconds stream_idle_timeout = limits::kStreamIdleTimeout;
+  milliseconds total_timeout = limits::kTotalTimeout;
+  milliseconds drain_timeout = limits::kDrainTimeout;
+};
+
+enum class BalancerPolicy { kRoundRobin, kLeastLoad, kSession };
+
+struct Balancer {
+  BalancerPolicy policy = BalancerPolicy::kRoundRobin;
+  std::string session_header = "x-session-id";
+  std::string session_body_field;  // top-level body field read when the header is absent, for example "user"
+  double session_load_factor = 1.25;  // bounded-load consistent hashing: no replica above this times the mean
+};
+
+struct Retry {
+  int attempts_max = 3;         // including the first, 1..limits::kAttemptsMax
+  double budget_ratio = 0.2;    // retries per request over the last window
+  int budget_min_per_second = 10;
+};
+
+struct Health {
+  std::string path = "/health";
+  milliseconds interval{5000};
+  milliseconds timeout{2000};
+  int unhealthy_after = 3;          // consecutive failures of the active check
+  int healthy_after = 1;
+  int eject_after_failures = 5;     // consecutive failed requests (connect, reset, 5xx)
+  milliseconds ejection_time{5000}; // first ejection; doubles up to 16 times
+  int max_ejection_percent = 50;    // floor: at least one replica stays
+};
+
+struct Tracing {
+  bool enabled = false;
+  std::string endpoint;  // host:port or http URL of an OTLP/HTTP receiver
+  std::string service_name = "signalbox";
+  double sampling_rate = 1.0;
+};
+
+struct AccessLog {
+  bool enabled = true;
+  std::string path = "stderr";  // stderr | stdout | file path
+};
+
+struct EncoderSettings {
+  bool enabled = true;
+  std::string directory;      // model files; empty: SIGNALBOX_ENCODER_DIR, else the cache folder of the base package
+  int threads = 0;            // 0: what the I/O leaves, at least 1
+  milliseconds deadline{200}; // past it the request goes down the ladder
+};
+
+// signalbox.models[]: replicas in one line each, for people who do not start from the published files.
+struct Sim {
+  bool embedded = false;      // start demo engines when a model has no reachable backend of its own
+  int replicas = 2;
+};
+
+// The `signalbox:` block: our own options, legal in every generation.
+struct Own {
+  HttpDoor http;
+  AdminDoor admin;
+  Limits limits;
+  Balancer balancer;
+  Retry retry;
+  Health health;
+  AccessLog access_log;
+  EncoderSettings encoder;
+  Sim sim;
+  std::vector<std::string> trusted_peers;  // CIDR; identity headers count only from these
+  std::string user_id_header = "x-authz-user-id";
+  std::string user_groups_header = "x-authz-user-groups";
+  std::vector<std::string> metadata_headers;  // header prefix or names offered to metadata rules; body `metadata` always
+  int io_threads = 0;                      // 0: the CPU budget
+};
+
+struct Config {
+  Generation generation = Generation::kCanonicalV03;
+  Providers providers;
+  Routing routing;
+  std::vector<Recipe> recipes;
+  std::vector<Entrypoint> entrypoints;
+  std::vector<Listener> listeners;
+  std::vector<std::string> auto_model_names = {"vllm-sr/auto", "auto", "MoM"};
+  bool include_config_models_in_list = false;
+  bool clear_route_cache = true;
+  bool skip_processing = false;
+  double domain_threshold = 0;         // modules.classifier.domain.threshold: below it the domain signal is no match
+  std::string domain_fallback_category;
+  Tracing tracing;
+  Own own;
+
+  // The provider entry of that name, or nullptr.
+  const Model* find_model(std::string_view name) const;
+};
+
+}  // namespace signalbox::config
