@@ -27,6 +27,8 @@ inline constexpr std::size_t kResponseScanBytesMax = 8 << 20;
 inline constexpr std::size_t kConfigBytesMax = 8 << 20;
 inline constexpr std::size_t kConfigDepthMax = 64;
 inline constexpr std::size_t kConfigNodesMax = 200'000;        // after alias expansion (YAML bombs)
+// Rules and signals.
+inline constexpr std::size_t kRuleDepthMax = 64;               // nesting of AND, OR, NOT; as deep as the YAML may be
 // Upstream.
 inline constexpr int kAttemptsMax = 5;
 inline constexpr std::size_t kIdleConnectionsPerEndpointMax = 256;  // per core
@@ -38,6 +40,14 @@ inline constexpr std::size_t kTokenizeBytesMax = 1 << 20;
 // Telemetry.
 inline constexpr std::size_t kSpanQueueMax = 4096;
 inline constexpr std::size_t kLabelValuesMax = 256;            // distinct values of one metric label, then "other"
+inline constexpr std::size_t kLabelValueBytesMax = 128;        // longer label values are cut
+inline constexpr std::size_t kMetricSeriesMax = 4096;          // label sets of one metric (16 models x 256 endpoints)
+inline constexpr std::size_t kSpanAttributesMax = 32;          // per span; further ones are dropped
+inline constexpr std::size_t kSpanTextBytesMax = 256;          // one attribute value
+inline constexpr std::size_t kSpanBatchMax = 512;              // spans of one export request
+inline constexpr std::size_t kAccessLogFieldBytesMax = 256;    // one text field of a line: a line stays under 4 KiB
+inline constexpr std::size_t kAccessLogFlushBytes = 32 << 10;  // a loop's buffer is written when it holds this much
+inline constexpr std::size_t kAccessLogBufferBytesMax = 1 << 20;  // reader too slow: further lines are dropped, counted
 
 // Timeouts; defaults of the configuration keys of the same name.
 inline constexpr std::chrono::seconds kHeadTimeout{30};        // first byte of a request to end of its head
