@@ -15,7 +15,12 @@
 
 namespace signalbox::net {
 
+// Not an aggregate on purpose: g++ 12 copies braced aggregate temporaries bytewise into coroutine frames (a short
+// std::string inside then points into the dead temporary), so types passed to coroutines have constructors.
 struct Address {
+  Address() = default;
+  Address(std::string host_name, std::uint16_t port_number, bool use_tls)
+      : host(std::move(host_name)), port(port_number), tls(use_tls) {}
   std::string host;  // name or IP literal, IPv6 without brackets
   std::uint16_t port = 0;
   bool tls = false;  // verify against the system's trust store, SNI = host

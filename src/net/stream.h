@@ -20,7 +20,7 @@ namespace signalbox::net {
 class IoCompletion : public Timer {
  public:
   // Bytes moved, or why not. Reads: 0 bytes is the orderly end of the stream. Errors: kIo (reset, broken pipe),
-  // kCancelled (cancel() or close()), kDeadlineExceeded is reported as kUpstreamTimeout by callers; here kRequestTimeout.
+  // kCancelled (cancel() or close()), kRequestTimeout (the deadline passed).
   virtual void complete(Result<std::size_t> result) = 0;
 };
 
@@ -57,12 +57,18 @@ class Stream {
       waiting_ = handle;
       stream_.start_read(into_, deadline_, *this);
     }
-    Result<std::size_t> await_resume() { return std::move(result_); }
+    Result<std::size_t> await_resume() {
+      if (timed_out_ && !result_) return fail(Code::kRequestTimeout, "timed out");
+      return std::move(result_);
+    }
     void complete(Result<std::size_t> result) override {
       result_ = std::move(result);
       waiting_.resume();
     }
-    void expired() override { stream_.cancel(); }
+    void expired() override {
+      timed_out_ = true;
+      stream_.cancel();
+    }
 
    private:
     Stream& stream_;
@@ -70,6 +76,7 @@ class Stream {
     Deadline deadline_;
     std::coroutine_handle<> waiting_;
     Result<std::size_t> result_{0};
+    bool timed_out_ = false;
   };
   // co_await stream.read_some(buffer, deadline) -> Result<size_t>; 0 is end of stream.
   ReadAwaiter read_some(std::span<char> into, Deadline deadline) { return ReadAwaiter(*this, into, deadline); }
@@ -88,12 +95,18 @@ class Stream {
       waiting_ = handle;
       stream_.start_write(parts_, *result_, deadline_, *this);
     }
-    Result<std::size_t> await_resume() { return std::move(result_); }
+    Result<std::size_t> await_resume() {
+      if (timed_out_ && !result_) return fail(Code::kRequestTimeout, "timed out");
+      return std::move(result_);
+    }
     void complete(Result<std::size_t> result) override {
       result_ = std::move(result);
       waiting_.resume();
     }
-    void expired() override { stream_.cancel(); }
+    void expired() override {
+      timed_out_ = true;
+      stream_.cancel();
+    }
 
    private:
     Stream& stream_;
@@ -101,6 +114,7 @@ class Stream {
     Deadline deadline_;
     std::coroutine_handle<> waiting_;
     Result<std::size_t> result_{0};
+    bool timed_out_ = false;
   };
   // co_await stream.write_all(parts, deadline) -> Result<size_t>. Tried at once; waits only when the socket is full.
   // The span and the bytes must outlive the await.

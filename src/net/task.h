@@ -5,7 +5,8 @@
 // loop over operations that complete at once uses no stack. Frames come from a per-thread free list (frame_pool).
 //
 // Rules (Seastar's lambda-coroutine trap): coroutines are free or member functions; parameters are taken by value or
-// are owned by an awaiting frame; no capturing lambda is a coroutine.
+// are owned by an awaiting frame; no capturing lambda is a coroutine. g++ 12: never put a braced aggregate temporary that
+// holds a std::string into a co_await expression (it is copied bytewise); name it first or give the type a constructor.
 #pragma once
 
 #include <coroutine>

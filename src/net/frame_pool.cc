@@ -1,0 +1,89 @@
+#include <array>
+#include <cstdlib>
+#include <new>
+
+#include "net/task.h"
+
+// A sanitizer must see every frame come and go, so that use after the end of a coroutine is found.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SBX_PLAIN_FRAMES 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SBX_PLAIN_FRAMES 1
+#endif
+#endif
+
+namespace signalbox::net {
+
+#ifdef SBX_PLAIN_FRAMES
+
+void* allocate_frame(std::size_t size) { return ::operator new(size); }
+void release_frame(void* frame, std::size_t) noexcept { ::operator delete(frame); }
+
+#else
+
+namespace {
+
+constexpr std::size_t kClassBytes = 128;
+constexpr std::size_t kClasses = 32;          // frames up to 4 KiB are pooled
+constexpr std::size_t kFreeFramesMax = 1024;  // per class and thread
+
+struct FreeFrame {
+  FreeFrame* next;
+};
+
+struct FreeList {
+  FreeFrame* first = nullptr;
+  std::size_t count = 0;
+};
+
+struct Pool {
+  std::array<FreeList, kClasses> lists;
+  ~Pool() {
+    for (auto& list : lists) {
+      while (FreeFrame* frame = list.first) {
+        list.first = frame->next;
+        ::operator delete(frame);
+      }
+      list.count = kFreeFramesMax;  // frames released after thread exit go straight to the allocator
+    }
+  }
+};
+
+Pool& pool() {
+  thread_local Pool instance;
+  return instance;
+}
+
+std::size_t size_class(std::size_t size) { return (size + kClassBytes - 1) / kClassBytes - 1; }
+
+}  // namespace
+
+void* allocate_frame(std::size_t size) {
+  const std::size_t index = size_class(size);
+  if (index >= kClasses) return ::operator new(size);
+  FreeList& list = pool().lists[index];
+  if (FreeFrame* frame = list.first) {
+    list.first = frame->next;
+    --list.count;
+    return frame;
+  }
+  return ::operator new((index + 1) * kClassBytes);
+}
+
+void release_frame(void* frame, std::size_t size) noexcept {
+  const std::size_t index = size_class(size);
+  if (index < kClasses) {
+    FreeList& list = pool().lists[index];
+    if (list.count < kFreeFramesMax) {
+      list.first = new (frame) FreeFrame{list.first};
+      ++list.count;
+      return;
+    }
+  }
+  ::operator delete(frame);
+}
+
+#endif
+
+}  // namespace signalbox::net

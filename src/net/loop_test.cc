@@ -1,0 +1,147 @@
+#include "net/loop.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+#include <vector>
+
+#include "net/timer_wheel.h"
+
+namespace signalbox::net {
+namespace {
+
+using namespace std::chrono_literals;
+
+Task<int> immediate(int value) { co_return value; }
+
+Task<long> sum_many(int count) {
+  long total = 0;
+  for (int i = 0; i < count; ++i) total += co_await immediate(i);
+  co_return total;
+}
+
+Task<void> store_sum(int count, long* out, Loop* loop) {
+  *out = co_await sum_many(count);
+  loop->stop();
+}
+
+TEST(Task, LoopOverTasksThatFinishAtOnceUsesNoStack) {
+  auto loop = make_loop();
+  TaskGroup group(*loop);
+  long total = 0;
+  group.spawn(store_sum(1'000'000, &total, loop.get()));
+  EXPECT_EQ(total, 499'999'500'000);
+}
+
+Task<void> sleep_then_record(Loop* loop, Duration wait, int id, std::vector<int>* order) {
+  co_await loop->sleep(wait);
+  order->push_back(id);
+}
+
+Task<void> join_then_stop(Loop* loop, TaskGroup* group) {
+  co_await group->join();
+  loop->stop();
+}
+
+TEST(Loop, SleepersWakeInOrderOfTheirDeadlines) {
+  auto loop = make_loop();
+  TaskGroup sleepers(*loop);
+  TaskGroup waiter(*loop);
+  std::vector<int> order;
+  sleepers.spawn(sleep_then_record(loop.get(), 90ms, 3, &order));
+  sleepers.spawn(sleep_then_record(loop.get(), 1ms, 1, &order));
+  sleepers.spawn(sleep_then_record(loop.get(), 45ms, 2, &order));
+  waiter.spawn(join_then_stop(loop.get(), &sleepers));
+  loop->run();
+  EXPECT_EQ(order, (std::vector<int>{1, 2, 3}));
+}
+
+TEST(OneShot, ValueSetByAnotherThreadResumesTheWaiterOnItsLoop) {
+  auto loop = make_loop();
+  OneShot<int> shot(*loop);
+  std::optional<int> got;
+  TaskGroup group(*loop);
+  struct Run {
+    static Task<void> wait(OneShot<int> shot, std::optional<int>* got, Loop* loop) {
+      *got = co_await shot.wait(Deadline::none());
+      loop->stop();
+    }
+  };
+  group.spawn(Run::wait(shot, &got, loop.get()));
+  std::thread producer([shot] { shot.set(7); });
+  loop->run();
+  producer.join();
+  EXPECT_EQ(got, 7);
+}
+
+TEST(OneShot, WaiterGivesUpAtItsDeadlineAndALateValueIsDropped) {
+  auto loop = make_loop();
+  OneShot<int> shot(*loop);
+  std::optional<int> got = 1;
+  TaskGroup group(*loop);
+  struct Run {
+    static Task<void> wait(OneShot<int> shot, std::optional<int>* got, Loop* loop) {
+      *got = co_await shot.wait(Deadline::after(loop->now(), 1ms));
+      shot.set(9);
+      loop->post([loop] { loop->stop(); });
+    }
+  };
+  group.spawn(Run::wait(shot, &got, loop.get()));
+  loop->run();
+  EXPECT_EQ(got, std::nullopt);
+}
+
+TEST(Cancellation, RegistrationsRunOnceAndLeaveWhenTheyDie) {
+  Cancellation source;
+  int first = 0;
+  int second = 0;
+  Cancellation::Registration keep(source, [&] { ++first; });
+  { Cancellation::Registration gone(source, [&] { ++second; }); }
+  source.cancel();
+  source.cancel();
+  EXPECT_EQ(first, 1);
+  EXPECT_EQ(second, 0);
+  int late = 0;
+  Cancellation::Registration after(source, [&] { ++late; });
+  EXPECT_EQ(late, 1);
+}
+
+class CountingTimer final : public Timer {
+ public:
+  void expired() override { ++fired; }
+  int fired = 0;
+};
+
+TEST(TimerWheel, FiresNeverEarlyAndKeepsTimersOfLaterRevolutions) {
+  TimerWheel wheel;
+  const TimePoint start{1h};
+  wheel.advance(start);
+  CountingTimer near;
+  CountingTimer far;  // same bucket, two revolutions later
+  wheel.arm(near, start + 100ms);
+  wheel.arm(far, start + 100ms + 2 * 1024 * 20ms);
+  wheel.advance(start + 99ms);
+  EXPECT_EQ(near.fired, 0);
+  wheel.advance(start + 140ms);
+  EXPECT_EQ(near.fired, 1);
+  EXPECT_EQ(far.fired, 0);
+  wheel.advance(start + 30s);
+  EXPECT_EQ(far.fired, 0);
+  wheel.advance(start + 41'200ms);
+  EXPECT_EQ(far.fired, 1);
+  EXPECT_EQ(wheel.next(), TimePoint::max());
+}
+
+TEST(TimerWheel, UnlinkedTimersDoNotFire) {
+  TimerWheel wheel;
+  const TimePoint start{1h};
+  wheel.advance(start);
+  CountingTimer timer;
+  wheel.arm(timer, start + 10ms);
+  timer.unlink();
+  wheel.advance(start + 1s);
+  EXPECT_EQ(timer.fired, 0);
+}
+
+}  // namespace
+}  // namespace signalbox::net
