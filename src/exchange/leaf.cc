@@ -39,6 +39,10 @@ CostTier cost_tier(LeafKind kind) {
   return CostTier::kEncoder;
 }
 
+bool has_confidence(LeafKind kind) {
+  return kind == LeafKind::kLanguage || kind == LeafKind::kDomain || kind == LeafKind::kEmbedding;
+}
+
 std::string_view leaf_type(LeafKind kind) {
   for (const auto& [known, type] : kTypes) {
     if (known == kind) return type;

@@ -2,6 +2,7 @@
 // and indices into it; neither knows the other.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -30,12 +31,15 @@ CostTier cost_tier(LeafKind kind);
 // "keyword", "domain", ...: the `type` of a rule leaf, and the reverse (kUnsupported when unknown).
 std::string_view leaf_type(LeafKind kind);
 LeafKind leaf_kind(std::string_view type);
+// True for kinds that say how sure they are; the others count 1 when they match.
+bool has_confidence(LeafKind kind);
+inline constexpr std::size_t kLeafKindCount = static_cast<std::size_t>(LeafKind::kUnsupported) + 1;
 
+// One signal that rules name. Where it is named, each rule says for itself what a failure counts as (on_error).
 struct Leaf {
   LeafKind kind = LeafKind::kUnsupported;
   std::string type;  // as written
   std::string name;
-  config::OnError on_error = config::OnError::kNoMatch;
 };
 
 }  // namespace signalbox::exchange
