@@ -27,11 +27,17 @@ inline constexpr std::size_t kResponseScanBytesMax = 8 << 20;
 inline constexpr std::size_t kConfigBytesMax = 8 << 20;
 inline constexpr std::size_t kConfigDepthMax = 64;
 inline constexpr std::size_t kConfigNodesMax = 200'000;        // after alias expansion (YAML bombs)
+inline constexpr std::size_t kConfigKeyBytesMax = 1 << 10;
+inline constexpr std::size_t kConfigProblemsMax = 50;          // problems listed in one load error
+inline constexpr std::size_t kConfigFindingsMax = 1000;        // findings kept for one file
 // Rules and signals.
 inline constexpr std::size_t kRuleDepthMax = 64;               // nesting of AND, OR, NOT; as deep as the YAML may be
 // Upstream.
 inline constexpr int kAttemptsMax = 5;
 inline constexpr std::size_t kIdleConnectionsPerEndpointMax = 256;  // per core
+inline constexpr int kEjectionGrowthMax = 16;                  // longest ejection over the first one
+inline constexpr std::size_t kServedModelsMax = 4096;          // models and adapters believed of one engine
+inline constexpr std::size_t kServedModelsBytesMax = 1 << 20;  // body of an engine's /v1/models
 // Encoder.
 inline constexpr std::size_t kEncoderQueueMax = 256;           // jobs waiting for a compute thread
 inline constexpr std::size_t kEncoderTokensMax = 512;          // positions of the shipped base model

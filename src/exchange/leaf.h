@@ -1,5 +1,5 @@
-// Leaves of rule trees after compilation: what decision/ asks for and signals/ evaluates. Both stages see only this list
-// and indices into it; neither knows the other.
+// Leaves of rule trees after compilation: what decision/ asks for and signals/ evaluates. Both
+// stages see only this list and indices into it; neither knows the other.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,8 @@ enum class LeafKind : std::uint8_t {
   kUnsupported,  // a kind of a later release: always "failed", on_error decides
 };
 
-// Evaluation goes in this order, one tier at a time; measured costs stand in docs/life-of-a-request.md.
+// Evaluation goes in this order, one tier at a time; measured costs stand in
+// docs/life-of-a-request.md.
 enum class CostTier : std::uint8_t { kHeaders, kText, kEncoder };
 CostTier cost_tier(LeafKind kind);
 // "keyword", "domain", ...: the `type` of a rule leaf, and the reverse (kUnsupported when unknown).
@@ -35,7 +36,8 @@ LeafKind leaf_kind(std::string_view type);
 bool has_confidence(LeafKind kind);
 inline constexpr std::size_t kLeafKindCount = static_cast<std::size_t>(LeafKind::kUnsupported) + 1;
 
-// One signal that rules name. Where it is named, each rule says for itself what a failure counts as (on_error).
+// One signal that rules name. Where it is named, each rule says for itself what a failure counts as
+// (on_error).
 struct Leaf {
   LeafKind kind = LeafKind::kUnsupported;
   std::string type;  // as written
