@@ -1,0 +1,109 @@
+// Endpoint: one place where engines answer, known by its URL, and the little state that all cores share about it. The
+// object outlives configuration reloads and sets, so counters and ejections survive them; everything about it that
+// comes from configuration (weights, settings, models) lives in the immutable EndpointSet instead.
+//
+// State is a handful of atomics in one cache line of its own: a request touches one line per endpoint it looks at.
+// Orderings are relaxed: each value stands alone, and a pick that is one request out of date is still a good pick.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "net/network.h"
+
+namespace signalbox::discovery {
+
+// What the active check last said. kUnknown (not asked yet, or not checked at all) counts as usable.
+enum class Health : std::uint8_t { kUnknown, kHealthy, kUnhealthy };
+
+// Passive ejection. After its time an ejected endpoint is half open: one trial request at a time decides.
+enum class Service : std::uint8_t { kOpen, kEjected, kHalfOpen };
+
+inline constexpr std::size_t kCacheLineBytes = 64;
+
+class Endpoint {
+ public:
+  Endpoint(std::string url, net::Address address, std::string base_path);
+  Endpoint(const Endpoint&) = delete;
+  Endpoint& operator=(const Endpoint&) = delete;
+
+  const std::string& url() const { return url_; }
+  const net::Address& address() const { return address_; }
+  const std::string& base_path() const { return base_path_; }  // prefix of every path, no trailing slash
+  // Equal on every router that knows the URL; basis of consistent hashing.
+  std::uint64_t hash() const { return hash_; }
+
+  // Requests sent and not finished, over all cores of this process.
+  std::int32_t in_flight() const { return state_.in_flight.load(std::memory_order_relaxed); }
+  // Prompt tokens sent that have not produced a first byte yet; an estimate.
+  std::int64_t queued_prefill_tokens() const { return state_.queued_prefill_tokens.load(std::memory_order_relaxed); }
+
+  Health health() const { return state_.health.load(std::memory_order_relaxed); }
+  void set_health(Health health) { state_.health.store(health, std::memory_order_relaxed); }
+  // A draining endpoint finishes what it has and gets nothing new.
+  bool draining() const { return state_.draining.load(std::memory_order_relaxed); }
+  void set_draining(bool draining) { state_.draining.store(draining, std::memory_order_relaxed); }
+
+  Service service(TimePoint now) const;
+  // Claims the one trial of a half-open endpoint; false when another request has it. Release with end_trial().
+  bool begin_trial() { return !state_.trial.exchange(true, std::memory_order_acq_rel); }
+  void end_trial() { state_.trial.store(false, std::memory_order_release); }
+  bool trial_running() const { return state_.trial.load(std::memory_order_relaxed); }
+
+  std::int32_t consecutive_failures() const { return state_.consecutive_failures.load(std::memory_order_relaxed); }
+  // Ejections in a row without a long good time between them; decides how long the next one lasts.
+  std::int32_t ejections() const { return state_.ejections.load(std::memory_order_relaxed); }
+
+ private:
+  friend class InFlight;
+  friend class EndpointTable;
+
+  static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::min();
+  struct alignas(kCacheLineBytes) State {
+    std::atomic<std::int64_t> queued_prefill_tokens{0};
+    std::atomic<std::int64_t> ejected_until_ns{kNever};  // monotonic; kNever: in service
+    std::atomic<std::int64_t> returned_at_ns{kNever};    // end of the last ejection
+    std::atomic<std::int32_t> in_flight{0};
+    std::atomic<std::int32_t> consecutive_failures{0};
+    std::atomic<std::int32_t> ejections{0};
+    std::atomic<Health> health{Health::kUnknown};
+    std::atomic<bool> draining{false};
+    std::atomic<bool> trial{false};
+  };
+  static_assert(sizeof(State) == kCacheLineBytes);
+
+  State state_;
+  std::string url_;
+  net::Address address_;
+  std::string base_path_;
+  std::uint64_t hash_;
+};
+
+// Counts one request on its endpoint while it lives, so that every counter returns to zero whatever happens. Move-only;
+// may end on another thread than it began.
+class InFlight {
+ public:
+  InFlight() = default;
+  // `trial`: this request holds the trial of a half-open endpoint, and gives it back at the end.
+  InFlight(std::shared_ptr<Endpoint> endpoint, std::int64_t prefill_tokens, bool trial);
+  InFlight(InFlight&& other) noexcept;
+  InFlight& operator=(InFlight&& other) noexcept;
+  ~InFlight() { end(); }
+
+  // The engine has begun to answer: its prompt is no longer queued. Idempotent.
+  void first_byte();
+  // Ends the count now. Idempotent.
+  void end();
+  bool active() const { return endpoint_ != nullptr; }
+
+ private:
+  std::shared_ptr<Endpoint> endpoint_;
+  std::int64_t prefill_tokens_ = 0;
+  bool trial_ = false;
+};
+
+}  // namespace signalbox::discovery

@@ -1,0 +1,160 @@
+// The table of replicas: which model is served where, as immutable snapshots (EndpointSet) over stable Endpoint objects.
+// A request takes one set when it starts and keeps it; reloads and newly learnt adapters publish new sets beside it.
+//
+// Threads: publish(), learn() and current() from any thread; report() from any thread, without a lock unless it ejects.
+// Bound: endpoints and rotation state are dropped when no set holds them any more, so memory follows the configuration.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "config/model.h"
+#include "discovery/discovery.h"
+#include "discovery/endpoint.h"
+#include "discovery/served_models.h"
+
+namespace signalbox::discovery {
+
+// How one endpoint is watched: `signalbox.health`, with the reliability block of the first model that lists it on top.
+struct HealthSettings {
+  bool active = true;        // false: a hosted provider without a health path of its own
+  std::string path;          // below the endpoint's base path
+  Duration interval{};
+  Duration timeout{};
+  int unhealthy_after = 3;   // consecutive failed checks
+  int healthy_after = 1;     // consecutive good checks
+  int eject_after = 5;       // consecutive failed requests
+  Duration ejection_time{};  // of the first ejection; doubles
+  int ejected_percent_max = 50;
+  friend bool operator==(const HealthSettings&, const HealthSettings&) = default;
+};
+
+// Turns that a replica of one model has had; see balancer/rotation.h. Shared by all cores, survives reload.
+struct alignas(kCacheLineBytes) Turns {
+  std::atomic<std::uint64_t> taken{0};
+};
+// Virtual time of one model's rotation.
+struct alignas(kCacheLineBytes) Rotation {
+  std::atomic<double> now{0};
+};
+
+// One (model, backend) pair.
+struct Replica {
+  std::shared_ptr<Endpoint> endpoint;
+  std::size_t endpoint_index = 0;  // into EndpointSet::endpoints()
+  config::BackendRef backend;
+  std::shared_ptr<Turns> turns;
+  int weight() const { return backend.weight; }
+};
+
+// All replicas of one model, in the order of the file.
+struct ReplicaGroup {
+  std::string model;
+  config::BalancerPolicy policy = config::BalancerPolicy::kRoundRobin;
+  std::vector<Replica> replicas;
+  std::shared_ptr<Rotation> rotation;
+};
+
+// One endpoint of a set, whatever number of models it serves.
+struct EndpointEntry {
+  std::shared_ptr<Endpoint> endpoint;
+  HealthSettings health;
+  config::BackendRef backend;                  // the first one that names it: credentials for probes
+  std::vector<std::size_t> groups;             // indices of the groups it is in, each once
+  std::shared_ptr<const ServedModels> served;  // nullptr: not known
+};
+
+class EndpointSet {
+ public:
+  // The group of that model, or nullptr. O(1).
+  const ReplicaGroup* find(std::string_view model) const;
+  std::span<const ReplicaGroup> groups() const { return groups_; }
+  std::span<const EndpointEntry> endpoints() const { return endpoints_; }
+  const EndpointEntry* find_endpoint(const Endpoint& endpoint) const;
+  const config::Balancer& balancer() const { return balancer_; }
+  // Grows with every set that a table publishes.
+  std::uint64_t version() const { return version_; }
+
+ private:
+  friend class EndpointTable;
+  struct NameHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view name) const { return std::hash<std::string_view>{}(name); }
+  };
+  std::vector<ReplicaGroup> groups_;
+  std::vector<EndpointEntry> endpoints_;
+  std::unordered_map<std::string, std::size_t, NameHash, std::equal_to<>> group_by_model_;
+  std::unordered_map<const Endpoint*, std::size_t> entry_by_endpoint_;
+  config::Balancer balancer_;
+  std::uint64_t version_ = 0;
+};
+
+// How a request at an endpoint ended, as far as the endpoint is to blame. kNeutral: cancelled, 4xx, 429.
+enum class Outcome : std::uint8_t { kSuccess, kFailure, kNeutral };
+enum class Transition : std::uint8_t { kNone, kEjected, kReturned };
+
+class EndpointTable {
+ public:
+  EndpointTable();
+  EndpointTable(const EndpointTable&) = delete;
+  EndpointTable& operator=(const EndpointTable&) = delete;
+
+  // Builds and publishes the set of a configuration; endpoints and rotations known by URL keep their state.
+  std::shared_ptr<const EndpointSet> publish(const config::Config& config, std::span<const Placement> placements);
+  std::shared_ptr<const EndpointSet> publish(const config::Config& config);  // with its fixed list
+
+  std::shared_ptr<const EndpointSet> current() const;
+  // Of the current set, without a lock.
+  std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
+
+  // What an engine said about its models; publishes a new set if that is news.
+  void learn(const Endpoint& endpoint, ServedModels served);
+
+  // Result of one request. `eject_after` failures in a row, or one failed trial, eject the endpoint for a time that
+  // doubles up to limits::kEjectionGrowthMax times the first, unless that would leave a model with several replicas without a usable
+  // one, or eject more than the allowed share. A success ends the ejection of a half-open endpoint.
+  Transition report(const EndpointSet& set, Endpoint& endpoint, Outcome outcome, TimePoint now);
+
+  // Ejections since the start, for metrics.
+  std::uint64_t ejections_total() const { return ejections_total_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Builder;
+  std::shared_ptr<const EndpointSet> adopt(std::shared_ptr<EndpointSet> set);
+  void drop_unused();
+  bool may_eject(const EndpointSet& set, const EndpointEntry& entry, TimePoint now) const;
+  Transition eject(const EndpointSet& set, const EndpointEntry& entry, TimePoint now);
+  Transition fail_once(const EndpointSet& set, const EndpointEntry& entry, TimePoint now);
+
+  mutable std::mutex mutex_;  // guards everything below but the atomics
+  std::map<std::string, std::shared_ptr<Endpoint>> endpoints_;   // by URL
+  std::map<std::string, std::shared_ptr<Turns>> turns_;          // by model, URL, name and weight
+  std::map<std::string, std::shared_ptr<Rotation>> rotations_;   // by model
+  std::map<std::string, std::shared_ptr<const ServedModels>> served_;  // by URL
+  std::shared_ptr<const EndpointSet> current_;
+  std::atomic<std::uint64_t> version_{0};
+  std::mutex ejection_mutex_;  // one ejection at a time, so that the floor holds exactly
+  std::atomic<std::uint64_t> ejections_total_{0};
+};
+
+// One core's copy of the current set: looking at it costs one atomic load unless a new set was published.
+class EndpointView {
+ public:
+  explicit EndpointView(const EndpointTable& table) : table_(table) {}
+  const std::shared_ptr<const EndpointSet>& set();
+
+ private:
+  const EndpointTable& table_;
+  std::shared_ptr<const EndpointSet> set_;
+};
+
+}  // namespace signalbox::discovery
