@@ -72,23 +72,34 @@ class Value {
   // Member of an object. Errors: kInvalidArgument when the key occurs twice (message and param name it).
   // Nothing when absent or when this is not an object. O(members).
   Result<std::optional<Value>> find(std::string_view key) const;
-  // Key i and value i of an object in file order; element i of an array. Sequential access through Range is O(1) a step.
+  // Key i and value i of an object in file order; element i of an array. Empty for other types. The ranges walk the tape,
+  // O(1) a step and without allocation; the vectors are for random access.
   struct Member;
+  class MemberRange;
+  class ElementRange;
+  MemberRange member_range() const;
+  ElementRange element_range() const;
   std::vector<Member> members() const;
   std::vector<Value> elements() const;
 
-  // Strings: bytes between the quotes, unescaped. `storage` is used only if the string holds escapes (or when a lone
+  // True for a string whose unescaped text is `text`.
+  bool equals(std::string_view text) const;
+  // Strings: bytes between the quotes, unescaped. Empty for other types. `storage` is used only if the string holds escapes (or when a lone
   // surrogate had to become U+FFFD); otherwise the view points into the text.
   std::string_view string_view(std::string& storage) const;
   std::string string() const;
   bool has_escapes() const { return node().escaped; }
   std::optional<bool> boolean() const;
-  // Numbers: nothing when not a number or, for integer(), not a whole number in range.
+  // Numbers: nothing when not a number, when it overflows or, for integer(), when not whole. 5.0 and 1e3 are whole: engines
+  // read them as integers too.
   std::optional<double> number() const;
   std::optional<std::int64_t> integer() const;
 
  private:
   friend class Document;
+  friend class MemberRange;
+  friend class ElementRange;
+  std::uint32_t next() const { return node().next; }
   const Node& node() const { return document_->tape_[index_]; }
   const Document* document_;
   std::uint32_t index_;
@@ -97,6 +108,52 @@ class Value {
 struct Value::Member {
   Value key;
   Value value;
+};
+
+// Members of an object for range-for; as valid as the Value it came from.
+class Value::MemberRange {
+ public:
+  struct Iterator {
+    const Document* document;
+    std::uint32_t index;  // of the key; the value follows it on the tape
+    Member operator*() const { return {Value(document, index), Value(document, index + 1)}; }
+    Iterator& operator++() {
+      index = Value(document, index + 1).next();
+      return *this;
+    }
+    bool operator==(const Iterator&) const = default;
+  };
+  Iterator begin() const { return first_; }
+  Iterator end() const { return last_; }
+
+ private:
+  friend class Value;
+  MemberRange(Iterator first, Iterator last) : first_(first), last_(last) {}
+  Iterator first_;
+  Iterator last_;
+};
+
+// Elements of an array for range-for.
+class Value::ElementRange {
+ public:
+  struct Iterator {
+    const Document* document;
+    std::uint32_t index;
+    Value operator*() const { return {document, index}; }
+    Iterator& operator++() {
+      index = Value(document, index).next();
+      return *this;
+    }
+    bool operator==(const Iterator&) const = default;
+  };
+  Iterator begin() const { return first_; }
+  Iterator end() const { return last_; }
+
+ private:
+  friend class Value;
+  ElementRange(Iterator first, Iterator last) : first_(first), last_(last) {}
+  Iterator first_;
+  Iterator last_;
 };
 
 }  // namespace signalbox::json

@@ -1,8 +1,15 @@
 // Edits on a JSON text without re-serialising it: every byte outside the edits stays as the client wrote it.
-// A Patch is a list of replacements of byte ranges of one Document's text, kept sorted and disjoint.
+// A Patch collects edits of values, members and elements of one Document and keeps them as a sorted, disjoint list of
+// replaced byte ranges. Commas are worked out per container from all its edits together, so any mix of insertions and
+// removals leaves valid JSON. It holds no pointer into the Document: it stays good while the text does.
+//
+// Edits made one after another compose: the later edit of the same value wins, a removed member can be set again, a
+// member inserted before can be set to something else. What cannot be said is an edit inside a value that another edit
+// replaces or removes: that is refused as overlapping.
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,32 +27,75 @@ class Patch {
     std::string with;
   };
 
-  // Replaces a whole value by JSON text.
+  // `raw_json` is always JSON text that the caller made or took from a Document. All errors are kInvalidArgument: not an
+  // object or array, index past the end, a key that occurs twice, an overlapping edit. A failed call changes nothing.
+  // Cost: O(children of the edited container + edits so far).
+
+  // Replaces a whole value.
   Result<void> replace(Value value, std::string raw_json);
-  // Sets a member of an object: replaces its value, or inserts the member (at the front, so that no edit at the end of
-  // the object can collide with it). Errors: kInvalidArgument (not an object, duplicate key, overlapping edit).
+  // Sets a member of an object: replaces its value, or inserts the member at the front (in order of the calls).
   Result<void> set_member(Value object, std::string_view key, std::string raw_json);
-  // Removes a member with its comma; absent is fine. Errors as above.
+  // Removes a member with its comma; absent is fine.
   Result<void> remove_member(Value object, std::string_view key);
+  // Removes every member whose unescaped key `drop` accepts, in one pass; also keys that occur twice.
+  Result<void> remove_members_if(Value object, const std::function<bool(std::string_view)>& drop);
   // Inserts an element before element `index` (size() appends).
   Result<void> insert_element(Value array, std::size_t index, std::string raw_json);
   // Removes element `index` of an array with its comma.
   Result<void> remove_element(Value array, std::size_t index);
 
+  // True when the value itself, or something that contains it, is replaced or removed: it must not be edited inside.
+  bool covers(Value value) const;
   bool empty() const { return edits_.empty(); }
   const std::vector<Edit>& edits() const { return edits_; }
-  // All edits of both patches; they must not overlap. Used to add per-attempt edits to those of the plugins.
-  Result<Patch> merged(const Patch& other) const;
+  // Edits of both, as if those of `later` had been made after ours. Used to add per-attempt edits to those of the plugins.
+  Result<Patch> merged(const Patch& later) const;
   // The edited text. O(bytes + edits).
   std::string apply(std::string_view text) const;
   std::size_t applied_size(std::size_t text_size) const;
 
  private:
-  Result<void> add(Edit edit);
-  std::vector<Edit> edits_;  // sorted by begin, disjoint
+  struct Child {
+    std::size_t begin = 0;  // of the key in objects, else of the value
+    std::size_t value = 0;  // of the value
+    std::size_t end = 0;
+    bool removed = false;
+  };
+  struct Insertion {
+    std::size_t index = 0;  // goes before this child
+    std::string key;        // unescaped; unused in arrays
+    std::string text;       // in objects with key and colon
+  };
+  // A container whose children are removed or get company.
+  struct Container {
+    std::size_t begin = 0;
+    std::size_t end = 0;
+    bool is_object = false;
+    std::vector<Child> children;
+    std::vector<Insertion> insertions;  // sorted by index
+  };
+
+  static Container snapshot(Value value);
+  static void insert(Container& container, Insertion insertion);
+  static void lower(const Container& container, std::vector<Edit>& out);
+  Container* find_container(std::size_t begin);
+  // Our record of that container, made if there is none. Refused when something covers it.
+  Result<Container*> open_container(Value value);
+  Result<Container*> open_container(const Container& like);
+  Result<void> replace_range(std::size_t begin, std::size_t end, std::string with);
+  bool is_removable(const Child& child) const;
+  void remove_child(Child& child);
+  bool is_covered(std::size_t begin, std::size_t end) const;
+  bool is_edited_inside(std::size_t begin, std::size_t end) const;
+  void rebuild();
+
+  std::vector<Container> containers_;
+  std::vector<Edit> values_;  // replaced values
+  std::vector<Edit> edits_;   // what both lists come to, sorted by begin, disjoint
 };
 
-// JSON text of a string, quotes included; valid UTF-8 passes through, control characters are escaped.
+// JSON text of a string, quotes included. Valid UTF-8 passes through, control characters are escaped; bytes that are not
+// UTF-8 become U+FFFD.
 std::string quote(std::string_view text);
 void append_quoted(std::string& out, std::string_view text);
 

@@ -1,0 +1,111 @@
+#include "json/document.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+
+#include "base/assert.h"
+#include "json/unescape.h"
+
+namespace signalbox::json {
+
+Value Document::root() const {
+  SBX_ASSERT(!tape_.empty());
+  return {this, 0};
+}
+
+std::string_view Value::raw() const {
+  return document_->text_.substr(node().begin, node().end - node().begin);
+}
+
+Value::MemberRange Value::member_range() const {
+  const std::uint32_t first = is_object() ? index_ + 1 : next();
+  return {{document_, first}, {document_, next()}};
+}
+
+Value::ElementRange Value::element_range() const {
+  const std::uint32_t first = is_array() ? index_ + 1 : next();
+  return {{document_, first}, {document_, next()}};
+}
+
+std::vector<Value::Member> Value::members() const {
+  std::vector<Member> all;
+  if (is_object()) all.reserve(size());
+  for (const Member& member : member_range()) all.push_back(member);
+  return all;
+}
+
+std::vector<Value> Value::elements() const {
+  std::vector<Value> all;
+  if (is_array()) all.reserve(size());
+  for (const Value element : element_range()) all.push_back(element);
+  return all;
+}
+
+bool Value::equals(std::string_view text) const {
+  if (!is_string()) return false;
+  const std::string_view quoted = raw();
+  if (!node().escaped) return quoted.substr(1, quoted.size() - 2) == text;
+  // An escape never unescapes to more bytes than it has, so a shorter raw text cannot match.
+  return quoted.size() - 2 >= text.size() && string() == text;
+}
+
+Result<std::optional<Value>> Value::find(std::string_view key) const {
+  std::optional<Value> found;
+  for (const Member& member : member_range()) {
+    if (!member.key.equals(key)) continue;
+    if (found) {
+      return fail(Code::kInvalidArgument, fmt::format("the key \"{}\" occurs twice", key), std::string(key));
+    }
+    found = member.value;
+  }
+  return found;
+}
+
+std::string_view Value::string_view(std::string& storage) const {
+  if (!is_string()) return {};
+  const std::string_view quoted = raw();
+  const std::string_view inside = quoted.substr(1, quoted.size() - 2);
+  if (!node().escaped) return inside;
+  storage.clear();
+  append_unescaped(storage, inside);
+  return storage;
+}
+
+std::string Value::string() const {
+  std::string storage;
+  const std::string_view text = string_view(storage);
+  return has_escapes() ? storage : std::string(text);
+}
+
+std::optional<bool> Value::boolean() const {
+  if (type() == Type::kTrue) return true;
+  if (type() == Type::kFalse) return false;
+  return std::nullopt;
+}
+
+std::optional<double> Value::number() const {
+  if (type() != Type::kNumber) return std::nullopt;
+  const std::string_view text = raw();
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{}) return std::nullopt;
+  return value;
+}
+
+std::optional<std::int64_t> Value::integer() const {
+  if (type() != Type::kNumber) return std::nullopt;
+  const std::string_view text = raw();
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{}) return std::nullopt;
+  if (end == text.data() + text.size()) return value;
+  // Written with a fraction or an exponent. Above 2^53 a double no longer says which integer was meant.
+  constexpr double kExactMax = 9007199254740992.0;
+  const std::optional<double> real = number();
+  if (!real || std::trunc(*real) != *real || std::abs(*real) > kExactMax) return std::nullopt;
+  return static_cast<std::int64_t>(*real);
+}
+
+}  // namespace signalbox::json
