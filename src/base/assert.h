@@ -6,5 +6,6 @@ namespace signalbox {
 [[noreturn]] void assert_failed(const char* expression, const char* file, int line);
 }  // namespace signalbox
 
-#define SBX_ASSERT(expression) \
-  ((expression) ? static_cast<void>(0) : ::signalbox::assert_failed(#expression, __FILE__, __LINE__))
+#define SBX_ASSERT(expression)         \
+  ((expression) ? static_cast<void>(0) \
+                : ::signalbox::assert_failed(#expression, __FILE__, __LINE__))

@@ -31,7 +31,9 @@ class Deadline {
   TimePoint time() const { return time_; }
   Duration left(TimePoint now) const { return time_ <= now ? Duration::zero() : time_ - now; }
   // The nearer of the two.
-  Deadline sooner(Deadline other) const { return Deadline(time_ < other.time_ ? time_ : other.time_); }
+  Deadline sooner(Deadline other) const {
+    return Deadline(time_ < other.time_ ? time_ : other.time_);
+  }
 
  private:
   explicit Deadline(TimePoint time) : time_(time) {}
@@ -39,6 +41,8 @@ class Deadline {
 };
 
 inline double seconds(Duration d) { return std::chrono::duration<double>(d).count(); }
-inline double milliseconds(Duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
+inline double milliseconds(Duration d) {
+  return std::chrono::duration<double, std::milli>(d).count();
+}
 
 }  // namespace signalbox

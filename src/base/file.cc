@@ -16,10 +16,12 @@ Result<std::string> read_file(const std::string& path, std::uint64_t bytes_max) 
   while (in.read(chunk, sizeof chunk), in.gcount() > 0) {
     content.append(chunk, static_cast<std::size_t>(in.gcount()));
     if (content.size() > bytes_max) {
-      return fail(Code::kPayloadTooLarge, fmt::format("{} is larger than {} bytes", path, bytes_max));
+      return fail(Code::kPayloadTooLarge,
+                  fmt::format("{} is larger than {} bytes", path, bytes_max));
     }
   }
-  if (in.bad()) return fail(Code::kIo, fmt::format("cannot read {}: {}", path, std::strerror(errno)));
+  if (in.bad())
+    return fail(Code::kIo, fmt::format("cannot read {}: {}", path, std::strerror(errno)));
   return content;
 }
 

@@ -11,10 +11,12 @@ namespace signalbox::limits {
 // HTTP, client side. 64 KiB heads pass the largest cookies seen behind identity proxies.
 inline constexpr std::size_t kHeadBytesMax = 64 << 10;
 inline constexpr std::size_t kHeaderCountMax = 128;
-inline constexpr std::size_t kBodyBytesMax = 64 << 20;         // default of signalbox.limits.body_bytes_max
-inline constexpr std::size_t kConnectionsMax = 16384;          // default of signalbox.limits.connections_max
-inline constexpr std::size_t kRelayBufferBytes = 32 << 10;     // one read of a relayed body
-inline constexpr std::size_t kChunkLineBytesMax = 1 << 10;     // chunk-size line with extensions
+inline constexpr std::size_t kBodyBytesMax = 64
+                                             << 20;  // default of signalbox.limits.body_bytes_max
+inline constexpr std::size_t kConnectionsMax =
+    16384;  // default of signalbox.limits.connections_max
+inline constexpr std::size_t kRelayBufferBytes = 32 << 10;  // one read of a relayed body
+inline constexpr std::size_t kChunkLineBytesMax = 1 << 10;  // chunk-size line with extensions
 inline constexpr std::size_t kTrailerBytesMax = 16 << 10;
 // JSON.
 inline constexpr std::size_t kJsonDepthMax = 128;
@@ -26,44 +28,52 @@ inline constexpr std::size_t kResponseScanBytesMax = 8 << 20;
 // Configuration.
 inline constexpr std::size_t kConfigBytesMax = 8 << 20;
 inline constexpr std::size_t kConfigDepthMax = 64;
-inline constexpr std::size_t kConfigNodesMax = 200'000;        // after alias expansion (YAML bombs)
+inline constexpr std::size_t kConfigNodesMax = 200'000;  // after alias expansion (YAML bombs)
 inline constexpr std::size_t kConfigKeyBytesMax = 1 << 10;
-inline constexpr std::size_t kConfigProblemsMax = 50;          // problems listed in one load error
-inline constexpr std::size_t kConfigFindingsMax = 1000;        // findings kept for one file
+inline constexpr std::size_t kConfigProblemsMax = 50;    // problems listed in one load error
+inline constexpr std::size_t kConfigFindingsMax = 1000;  // findings kept for one file
 // Rules and signals.
-inline constexpr std::size_t kRuleDepthMax = 64;               // nesting of AND, OR, NOT; as deep as the YAML may be
+inline constexpr std::size_t kRuleDepthMax =
+    64;  // nesting of AND, OR, NOT; as deep as the YAML may be
 // Upstream.
 inline constexpr int kAttemptsMax = 5;
 inline constexpr std::size_t kIdleConnectionsPerEndpointMax = 256;  // per core
-inline constexpr int kEjectionGrowthMax = 16;                  // longest ejection over the first one
-inline constexpr std::size_t kServedModelsMax = 4096;          // models and adapters believed of one engine
+inline constexpr int kEjectionGrowthMax = 16;          // longest ejection over the first one
+inline constexpr std::size_t kServedModelsMax = 4096;  // models and adapters believed of one engine
 inline constexpr std::size_t kServedModelsBytesMax = 1 << 20;  // body of an engine's /v1/models
 // Encoder.
-inline constexpr std::size_t kEncoderQueueMax = 256;           // jobs waiting for a compute thread
-inline constexpr std::size_t kEncoderTokensMax = 512;          // positions of the shipped base model
-inline constexpr std::size_t kEncoderWindowsMax = 8;           // windows per long prompt
+inline constexpr std::size_t kEncoderQueueMax = 256;   // jobs waiting for a compute thread
+inline constexpr std::size_t kEncoderTokensMax = 512;  // positions of the shipped base model
+inline constexpr std::size_t kEncoderWindowsMax = 8;   // windows per long prompt
 inline constexpr std::size_t kTokenizeBytesMax = 1 << 20;
 // Telemetry.
 inline constexpr std::size_t kSpanQueueMax = 4096;
-inline constexpr std::size_t kLabelValuesMax = 256;            // distinct values of one metric label, then "other"
-inline constexpr std::size_t kLabelValueBytesMax = 128;        // longer label values are cut
-inline constexpr std::size_t kMetricSeriesMax = 4096;          // label sets of one metric (16 models x 256 endpoints)
-inline constexpr std::size_t kSpanAttributesMax = 32;          // per span; further ones are dropped
-inline constexpr std::size_t kSpanTextBytesMax = 256;          // one attribute value
-inline constexpr std::size_t kSpanBatchMax = 512;              // spans of one export request
-inline constexpr std::size_t kAccessLogFieldBytesMax = 256;    // one text field of a line: a line stays under 4 KiB
-inline constexpr std::size_t kAccessLogFlushBytes = 32 << 10;  // a loop's buffer is written when it holds this much
-inline constexpr std::size_t kAccessLogBufferBytesMax = 1 << 20;  // reader too slow: further lines are dropped, counted
+inline constexpr std::size_t kLabelValuesMax =
+    256;  // distinct values of one metric label, then "other"
+inline constexpr std::size_t kLabelValueBytesMax = 128;  // longer label values are cut
+inline constexpr std::size_t kMetricSeriesMax =
+    4096;  // label sets of one metric (16 models x 256 endpoints)
+inline constexpr std::size_t kSpanAttributesMax = 32;  // per span; further ones are dropped
+inline constexpr std::size_t kSpanTextBytesMax = 256;  // one attribute value
+inline constexpr std::size_t kSpanBatchMax = 512;      // spans of one export request
+inline constexpr std::size_t kAccessLogFieldBytesMax =
+    256;  // one text field of a line: a line stays under 4 KiB
+inline constexpr std::size_t kAccessLogFlushBytes =
+    32 << 10;  // a loop's buffer is written when it holds this much
+inline constexpr std::size_t kAccessLogBufferBytesMax =
+    1 << 20;  // reader too slow: further lines are dropped, counted
 
 // Timeouts; defaults of the configuration keys of the same name.
-inline constexpr std::chrono::seconds kHeadTimeout{30};        // first byte of a request to end of its head
-inline constexpr std::chrono::seconds kBodyTimeout{60};        // between two reads of a request body
-inline constexpr std::chrono::seconds kIdleTimeout{75};        // keep-alive connection without a request
+inline constexpr std::chrono::seconds kHeadTimeout{
+    30};  // first byte of a request to end of its head
+inline constexpr std::chrono::seconds kBodyTimeout{60};  // between two reads of a request body
+inline constexpr std::chrono::seconds kIdleTimeout{75};  // keep-alive connection without a request
 inline constexpr std::chrono::seconds kConnectTimeout{5};
-inline constexpr std::chrono::seconds kFirstByteTimeout{300};  // LLM prefill of a long prompt behind a queue
-inline constexpr std::chrono::seconds kStreamIdleTimeout{120}; // between two bytes of a response
+inline constexpr std::chrono::seconds kFirstByteTimeout{
+    300};  // LLM prefill of a long prompt behind a queue
+inline constexpr std::chrono::seconds kStreamIdleTimeout{120};  // between two bytes of a response
 inline constexpr std::chrono::seconds kTotalTimeout{1800};
-inline constexpr std::chrono::seconds kDrainTimeout{30};       // SIGTERM to forced close
+inline constexpr std::chrono::seconds kDrainTimeout{30};  // SIGTERM to forced close
 
 static_assert(kRelayBufferBytes >= kChunkLineBytesMax);
 static_assert(kSseFrameBytesMax >= kRelayBufferBytes);

@@ -24,6 +24,7 @@ std::optional<double> parse_double(std::string_view text);
 // Levenshtein distance, O(|a| * |b|); for "did you mean".
 std::size_t edit_distance(std::string_view a, std::string_view b);
 // The candidate nearest to `word` if it is near enough to be what was meant, else nothing.
-std::optional<std::string_view> did_you_mean(std::string_view word, std::span<const std::string_view> candidates);
+std::optional<std::string_view> did_you_mean(std::string_view word,
+                                             std::span<const std::string_view> candidates);
 
 }  // namespace signalbox

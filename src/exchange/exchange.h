@@ -30,13 +30,13 @@ enum class Endpoint : std::uint8_t {
   kCompletions,
   kEmbeddings,
   kResponses,
-  kMessages,    // Anthropic
+  kMessages,  // Anthropic
   kRerank,
   kScore,
   kTokenize,
   kDetokenize,
-  kAudio,       // transcriptions, translations, speech
-  kOther,       // proxied by model where the body names one
+  kAudio,  // transcriptions, translations, speech
+  kOther,  // proxied by model where the body names one
 };
 
 // Written by the listener. The message as the client sent it.
@@ -45,13 +45,14 @@ struct ClientRequest {
   std::string trace_id;               // 32 hex digits, from traceparent or new
   std::string parent_span_id;         // 16 hex digits or empty
   std::string span_id;                // ours, 16 hex digits
+  std::optional<bool> trace_sampled;  // the caller's decision; nothing: ours to take
   std::string method;
-  std::string path;                   // without query
-  std::string query;                  // without '?'
-  http::Headers headers;              // internal headers already stripped
-  std::string body;                   // whole body, decoded from chunks
-  std::string peer_address;           // IP literal
-  bool peer_trusted = false;          // identity headers count
+  std::string path;           // without query
+  std::string query;          // without '?'
+  http::Headers headers;      // internal headers already stripped
+  std::string body;           // whole body, decoded from chunks
+  std::string peer_address;   // IP literal
+  bool peer_trusted = false;  // identity headers count
   TimePoint received_at;
   Deadline deadline = Deadline::none();
 };
@@ -74,18 +75,19 @@ struct Message {
 struct Request {
   Endpoint endpoint = Endpoint::kOther;
   json::Document document;
-  std::string model;                  // unescaped, as requested
+  std::string model;  // unescaped, as requested
   bool stream = false;
-  bool include_usage = false;         // stream_options.include_usage was true
-  std::vector<Message> messages;      // in order; for completions one user message holding the prompt
-  std::string_view user_text;         // last user message: what classifiers judge
-  std::size_t tool_count = 0;         // entries of `tools`
-  bool active_tool_loop = false;      // last message is a tool result
-  std::int64_t max_tokens = 0;        // 0: not set
-  std::size_t text_bytes = 0;         // sum of message text
-  std::int64_t context_tokens = 0;    // estimate for context bands: text_bytes / 4, see docs/life-of-a-request.md
+  bool include_usage = false;     // stream_options.include_usage was true
+  std::vector<Message> messages;  // in order; for completions one user message holding the prompt
+  std::string_view user_text;     // last user message: what classifiers judge
+  std::size_t tool_count = 0;     // entries of `tools`
+  bool active_tool_loop = false;  // last message is a tool result
+  std::int64_t max_tokens = 0;    // 0: not set
+  std::size_t text_bytes = 0;     // sum of message text
+  std::int64_t context_tokens =
+      0;  // estimate for context bands: text_bytes / 4, see docs/life-of-a-request.md
   std::vector<std::pair<std::string, std::string>> metadata;  // body `metadata` strings
-  std::string user;                   // body `user`
+  std::string user;                                           // body `user`
   std::vector<std::unique_ptr<std::string>> texts;  // storage behind views that needed unescaping
 };
 
@@ -103,13 +105,14 @@ enum class Rung : std::uint8_t { kNone, kEncoder, kEmbedding, kKeyword, kDefault
 // Written by signals/: values by leaf index of the compiled program, and what the encoder said.
 struct Signals {
   std::vector<SignalValue> leaves;
-  std::string_view category;             // best domain label; static storage of the model, empty if not evaluated
+  std::string_view
+      category;  // best domain label; static storage of the model, empty if not evaluated
   float category_confidence = 0;
   Rung rung = Rung::kNone;
-  std::string_view language;             // ISO 639-1, empty if not evaluated
+  std::string_view language;  // ISO 639-1, empty if not evaluated
   std::uint32_t encoder_passes = 0;
-  std::uint32_t tokens_seen = 0;         // tokens the encoder looked at
-  std::uint32_t tokens_total = 0;        // tokens of the whole text; more than seen means sampled
+  std::uint32_t tokens_seen = 0;   // tokens the encoder looked at
+  std::uint32_t tokens_total = 0;  // tokens of the whole text; more than seen means sampled
   Duration encoder_time{};
 };
 
@@ -118,41 +121,49 @@ struct Decision {
   const config::Decision* decision = nullptr;
   double confidence = 0;
   const config::Decision* runner_up = nullptr;
-  double margin = 0;          // in the unit of the strategy: priority steps or confidence
-  bool automatic = false;     // the client asked for an automatic name
-  bool use_default = false;   // automatic, but no decision matched
+  double margin = 0;         // in the unit of the strategy: priority steps or confidence
+  bool automatic = false;    // the client asked for an automatic name
+  bool use_default = false;  // automatic, but no decision matched
 };
 
 // One thing the request may be sent to, best first. Written by decision/ (automatic) or by name lookup (concrete).
 struct Candidate {
   const config::Model* model = nullptr;  // provider entry that serves it
-  std::string upstream_name;             // lora_name, else provider_model_id, else name: what the engine is told
-  std::string public_name;               // name shown in headers and metrics
-  std::string adapter;                   // lora_name or empty
-  std::optional<bool> use_reasoning;     // nothing: leave the client's own fields alone
+  std::string
+      upstream_name;        // lora_name, else provider_model_id, else name: what the engine is told
+  std::string public_name;  // name shown in headers and metrics
+  std::string adapter;      // lora_name or empty
+  std::optional<bool> use_reasoning;  // nothing: leave the client's own fields alone
   std::string reasoning_effort;
 };
 
 // Written by plugins/: model-independent edits of the body and of the headers that go upstream, or an answer of our own.
 struct Edits {
-  json::Patch body;                                      // on client.body
+  json::Patch body;  // on client.body
   std::vector<std::pair<std::string, std::string>> headers_set;
   std::vector<std::string> headers_removed;
   bool injected_system_prompt = false;
-  std::optional<std::string> fast_response;              // text of the assistant's answer; no upstream is asked
+  std::optional<std::string> fast_response;  // text of the assistant's answer; no upstream is asked
 };
 
-enum class ResponsePath : std::uint8_t { kUpstream, kFastResponse, kBlocked, kRateLimited, kError, kLocal };
+enum class ResponsePath : std::uint8_t {
+  kUpstream,
+  kFastResponse,
+  kBlocked,
+  kRateLimited,
+  kError,
+  kLocal
+};
 
 // One try at an upstream; appended by upstream/.
 struct Attempt {
   std::string endpoint_url;
   std::string upstream_name;
-  int status = 0;                 // HTTP status, 0 when none came
-  std::optional<Code> error;      // why it failed, if it did
+  int status = 0;             // HTTP status, 0 when none came
+  std::optional<Code> error;  // why it failed, if it did
   TimePoint started_at;
   Duration connect_time{};
-  Duration first_byte_time{};     // from started_at; zero when none came
+  Duration first_byte_time{};  // from started_at; zero when none came
   bool reused_connection = false;
 };
 
@@ -162,11 +173,11 @@ struct Usage {
   std::int64_t prompt_tokens = 0;
   std::int64_t completion_tokens = 0;
   std::int64_t cached_tokens = 0;
-  Duration ttft{};                // request received to first token relayed
-  Duration itl_sum{};             // between tokens, summed
+  Duration ttft{};     // request received to first token relayed
+  Duration itl_sum{};  // between tokens, summed
   std::uint32_t itl_count = 0;
   std::uint64_t body_bytes = 0;
-  bool complete = false;          // the end of the response was relayed
+  bool complete = false;  // the end of the response was relayed
 };
 
 struct Exchange {

@@ -1,11 +1,11 @@
+#include <fmt/core.h>
+#include <sys/stat.h>
+
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/socket_base.hpp>
 #include <boost/asio/ssl/context.hpp>
-#include <fmt/core.h>
-#include <sys/stat.h>
-
 #include <csignal>
 #include <list>
 #include <utility>
@@ -31,9 +31,12 @@ Result<std::shared_ptr<asio::ssl::context>> make_server_context(const TlsServerF
   SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
   ErrorCode error;
   context->use_certificate_chain_file(files.certificate_file, error);
-  if (error) return fail(Code::kConfig, fmt::format("certificate {}: {}", files.certificate_file, error.message()));
+  if (error)
+    return fail(Code::kConfig,
+                fmt::format("certificate {}: {}", files.certificate_file, error.message()));
   context->use_private_key_file(files.key_file, asio::ssl::context::pem, error);
-  if (error) return fail(Code::kConfig, fmt::format("private key {}: {}", files.key_file, error.message()));
+  if (error)
+    return fail(Code::kConfig, fmt::format("private key {}: {}", files.key_file, error.message()));
   return context;
 }
 
@@ -41,14 +44,15 @@ struct FileTimes {
   timespec certificate{};
   timespec key{};
   bool operator==(const FileTimes& other) const {
-    return certificate.tv_sec == other.certificate.tv_sec && certificate.tv_nsec == other.certificate.tv_nsec &&
-           key.tv_sec == other.key.tv_sec && key.tv_nsec == other.key.tv_nsec;
+    return certificate.tv_sec == other.certificate.tv_sec &&
+           certificate.tv_nsec == other.certificate.tv_nsec && key.tv_sec == other.key.tv_sec &&
+           key.tv_nsec == other.key.tv_nsec;
   }
 };
 
 FileTimes file_times(const TlsServerFiles& files) {
   FileTimes times;
-  struct stat info {};
+  struct stat info{};
   if (::stat(files.certificate_file.c_str(), &info) == 0) times.certificate = info.st_mtim;
   if (::stat(files.key_file.c_str(), &info) == 0) times.key = info.st_mtim;
   return times;
@@ -133,18 +137,19 @@ class SocketAcceptor final : public Acceptor, private Timer {
   void expired() override { accept(); }
 
   void accept() {
-    acceptor_.async_accept([this, callback = on_connection_](const ErrorCode& error, tcp::socket socket) {
-      if (!*callback) return;  // closed; `this` may be gone
-      if (!error) {
-        accepted(std::move(socket));
-      } else if (error == asio::error::no_descriptors || error == asio::error::no_buffer_space ||
-                 error == asio::error::no_memory) {
-        log::warning("accept: {}", error.message());
-        loop_.arm(*this, Deadline::after(loop_.now(), kAcceptRetryPause));
-        return;
-      }
-      accept();
-    });
+    acceptor_.async_accept(
+        [this, callback = on_connection_](const ErrorCode& error, tcp::socket socket) {
+          if (!*callback) return;  // closed; `this` may be gone
+          if (!error) {
+            accepted(std::move(socket));
+          } else if (error == asio::error::no_descriptors ||
+                     error == asio::error::no_buffer_space || error == asio::error::no_memory) {
+            log::warning("accept: {}", error.message());
+            loop_.arm(*this, Deadline::after(loop_.now(), kAcceptRetryPause));
+            return;
+          }
+          accept();
+        });
   }
 
   void accepted(tcp::socket socket) {
@@ -158,7 +163,8 @@ class SocketAcceptor final : public Acceptor, private Timer {
     loop_.arm(*handshake, Deadline::after(loop_.now(), kHandshakeTimeout));
     handshakes_.push_back(handshake);
     handshake->socket->async_handshake(
-        asio::ssl::stream_base::server, [this, handshake, callback = on_connection_](const ErrorCode& error) {
+        asio::ssl::stream_base::server,
+        [this, handshake, callback = on_connection_](const ErrorCode& error) {
           handshake->unlink();
           if (!*callback) return;
           handshakes_.remove(handshake);
@@ -174,7 +180,8 @@ class SocketAcceptor final : public Acceptor, private Timer {
   std::list<std::shared_ptr<Handshake>> handshakes_;
 };
 
-Result<tcp::acceptor> open_acceptor(AsioLoop& loop, const asio::ip::address& address, std::uint16_t port) {
+Result<tcp::acceptor> open_acceptor(AsioLoop& loop, const asio::ip::address& address,
+                                    std::uint16_t port) {
   tcp::acceptor acceptor(loop.io());
   const tcp::endpoint endpoint(address, port);
   ErrorCode error;
@@ -185,8 +192,9 @@ Result<tcp::acceptor> open_acceptor(AsioLoop& loop, const asio::ip::address& add
   if (!error) acceptor.bind(endpoint, error);
   if (!error) acceptor.listen(kBacklog, error);
   if (error) {
-    return fail(Code::kIo, fmt::format("listen on {}: {}", to_string(Address{address.to_string(), port, false}),
-                                       error.message()));
+    return fail(Code::kIo,
+                fmt::format("listen on {}: {}",
+                            to_string(Address{address.to_string(), port, false}), error.message()));
   }
   return acceptor;
 }
@@ -223,7 +231,8 @@ Result<std::unique_ptr<Acceptor>> listen(Loop& loop, const std::string& address,
   AsioLoop& asio_loop = as_asio(loop);
   ErrorCode error;
   const auto literal = asio::ip::make_address(address, error);
-  if (error) return fail(Code::kConfig, fmt::format("listen address '{}' is not an IP literal", address));
+  if (error)
+    return fail(Code::kConfig, fmt::format("listen address '{}' is not an IP literal", address));
   std::unique_ptr<ServerTls> server_tls;
   if (tls != nullptr) {
     SBX_TRY(server_tls, ServerTls::create(*tls));

@@ -45,7 +45,8 @@ struct Pool {
         list.first = frame->next;
         ::operator delete(frame);
       }
-      list.count = kFreeFramesMax;  // frames released after thread exit go straight to the allocator
+      list.count =
+          kFreeFramesMax;  // frames released after thread exit go straight to the allocator
     }
   }
 };

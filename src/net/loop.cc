@@ -7,7 +7,9 @@ namespace signalbox::net {
 struct TaskGroup::Detached {
   struct promise_type {
     static void* operator new(std::size_t size) { return allocate_frame(size); }
-    static void operator delete(void* frame, std::size_t size) noexcept { release_frame(frame, size); }
+    static void operator delete(void* frame, std::size_t size) noexcept {
+      release_frame(frame, size);
+    }
     Detached get_return_object() noexcept { return {}; }
     std::suspend_never initial_suspend() noexcept { return {}; }
     std::suspend_never final_suspend() noexcept { return {}; }
@@ -50,7 +52,8 @@ Task<void> TaskGroup::join() {
   co_await Awaiter{*this};
 }
 
-Cancellation::Registration::Registration(Cancellation& source, std::function<void()> fn) : fn_(std::move(fn)) {
+Cancellation::Registration::Registration(Cancellation& source, std::function<void()> fn)
+    : fn_(std::move(fn)) {
   if (source.cancelled_) {
     fn_();
     return;

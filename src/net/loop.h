@@ -123,7 +123,8 @@ class OneShot {
   explicit OneShot(Loop& loop) : state_(std::make_shared<State>(loop)) {}
   // From any thread; the first value wins, later ones are dropped.
   void set(T value) const {
-    state_->loop.post([state = state_, value = std::move(value)]() mutable { state->deliver(std::move(value)); });
+    state_->loop.post(
+        [state = state_, value = std::move(value)]() mutable { state->deliver(std::move(value)); });
   }
   // Resumes with the value, or with nothing when the deadline passes first.
   Task<std::optional<T>> wait(Deadline deadline) const {

@@ -96,7 +96,9 @@ TEST(Cancellation, RegistrationsRunOnceAndLeaveWhenTheyDie) {
   int first = 0;
   int second = 0;
   Cancellation::Registration keep(source, [&] { ++first; });
-  { Cancellation::Registration gone(source, [&] { ++second; }); }
+  {
+    Cancellation::Registration gone(source, [&] { ++second; });
+  }
   source.cancel();
   source.cancel();
   EXPECT_EQ(first, 1);

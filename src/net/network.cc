@@ -1,11 +1,11 @@
 #include "net/network.h"
 
+#include <fmt/core.h>
+
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
-#include <fmt/core.h>
-
 #include <concepts>
 #include <utility>
 #include <vector>
@@ -24,7 +24,11 @@ template <class Start, class Abort>
 class Operation final : public Timer {
  public:
   Operation(AsioLoop& loop, Deadline deadline, Cancellation* cancel, Start start, Abort abort)
-      : loop_(loop), deadline_(deadline), cancel_(cancel), start_(std::move(start)), abort_(std::move(abort)) {}
+      : loop_(loop),
+        deadline_(deadline),
+        cancel_(cancel),
+        start_(std::move(start)),
+        abort_(std::move(abort)) {}
   bool await_ready() const { return cancel_ != nullptr && cancel_->cancelled(); }
   void await_suspend(std::coroutine_handle<> handle) {
     waiting_ = handle;
@@ -38,7 +42,8 @@ class Operation final : public Timer {
   }
   Result<void> await_resume() {
     registration_.reset();
-    if (cancel_ != nullptr && cancel_->cancelled()) return fail(Code::kCancelled, "cancelled while connecting");
+    if (cancel_ != nullptr && cancel_->cancelled())
+      return fail(Code::kCancelled, "cancelled while connecting");
     if (timed_out_) return fail(Code::kUpstreamTimeout, "timed out");
     if (error_) return fail(Code::kUpstreamConnect, error_.message());
     return {};
@@ -73,10 +78,12 @@ class SocketNetwork final : public Network {
  public:
   explicit SocketNetwork(AsioLoop& loop) : loop_(loop) {}
 
-  Task<Result<std::unique_ptr<Stream>>> dial(Address address, Deadline deadline, Cancellation* cancel) override {
+  Task<Result<std::unique_ptr<Stream>>> dial(Address address, Deadline deadline,
+                                             Cancellation* cancel) override {
     auto endpoints = co_await resolve(address, deadline, cancel);
     if (!endpoints) co_return std::unexpected(std::move(endpoints).error());
-    Error last{.code = Code::kUpstreamConnect, .message = fmt::format("{} has no address", address.host)};
+    Error last{.code = Code::kUpstreamConnect,
+               .message = fmt::format("{} has no address", address.host)};
     for (const auto& endpoint : *endpoints) {
       tcp::socket socket(loop_.io());
       auto connected = co_await connect(socket, endpoint, deadline, cancel);
@@ -93,18 +100,20 @@ class SocketNetwork final : public Network {
   }
 
  private:
-  Task<Result<std::vector<tcp::endpoint>>> resolve(const Address& address, Deadline deadline, Cancellation* cancel) {
+  Task<Result<std::vector<tcp::endpoint>>> resolve(const Address& address, Deadline deadline,
+                                                   Cancellation* cancel) {
     ErrorCode not_literal;
     const auto literal = asio::ip::make_address(address.host, not_literal);
     if (!not_literal) co_return std::vector<tcp::endpoint>{tcp::endpoint(literal, address.port)};
     tcp::resolver resolver(loop_.io());
     std::vector<tcp::endpoint> found;
     auto start = [&](auto handler) {
-      resolver.async_resolve(address.host, std::to_string(address.port),
-                             [&found, handler](const ErrorCode& error, const tcp::resolver::results_type& results) {
-                               for (const auto& entry : results) found.push_back(entry.endpoint());
-                               handler(error);
-                             });
+      resolver.async_resolve(
+          address.host, std::to_string(address.port),
+          [&found, handler](const ErrorCode& error, const tcp::resolver::results_type& results) {
+            for (const auto& entry : results) found.push_back(entry.endpoint());
+            handler(error);
+          });
     };
     auto done = co_await Operation(loop_, deadline, cancel, start, [&] { resolver.cancel(); });
     if (!done) {
@@ -125,13 +134,15 @@ class SocketNetwork final : public Network {
     co_return co_await Operation(loop_, deadline, cancel, start, abort);
   }
 
-  Task<Result<std::unique_ptr<Stream>>> handshake(tcp::socket socket, const Address& address, Deadline deadline,
-                                                  Cancellation* cancel) {
+  Task<Result<std::unique_ptr<Stream>>> handshake(tcp::socket socket, const Address& address,
+                                                  Deadline deadline, Cancellation* cancel) {
     if (!client_context_) client_context_ = make_client_context();
     auto tls = std::make_unique<TlsSocket>(std::move(socket), *client_context_);
     SSL_set_tlsext_host_name(tls->native_handle(), address.host.c_str());
     tls->set_verify_callback(asio::ssl::host_name_verification(address.host));
-    auto start = [&](auto handler) { tls->async_handshake(asio::ssl::stream_base::client, handler); };
+    auto start = [&](auto handler) {
+      tls->async_handshake(asio::ssl::stream_base::client, handler);
+    };
     auto abort = [&] {
       ErrorCode ignored;
       tls->next_layer().close(ignored);

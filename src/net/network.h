@@ -35,7 +35,8 @@ class Network {
   // Resolves and connects; tries the addresses of a name in order within the deadline.
   // Errors: kUpstreamConnect (refused, unreachable, name unknown, TLS failure: the message says which),
   // kUpstreamTimeout, kCancelled. `cancel` may be nullptr.
-  virtual Task<Result<std::unique_ptr<Stream>>> dial(Address address, Deadline deadline, Cancellation* cancel) = 0;
+  virtual Task<Result<std::unique_ptr<Stream>>> dial(Address address, Deadline deadline,
+                                                     Cancellation* cancel) = 0;
 };
 
 std::unique_ptr<Network> make_network(Loop& loop);

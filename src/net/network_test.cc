@@ -34,7 +34,8 @@ struct Echo {
     auto listening = listen(*loop, "127.0.0.1", 0, nullptr);
     ASSERT_TRUE(listening.has_value()) << listening.error().message;
     acceptor = *std::move(listening);
-    acceptor->start([this](std::unique_ptr<Stream> stream) { group.spawn(serve(std::move(stream), soon())); });
+    acceptor->start(
+        [this](std::unique_ptr<Stream> stream) { group.spawn(serve(std::move(stream), soon())); });
   }
   // Runs `client`, then everything else to its end.
   void run(Task<void> client) {
@@ -50,7 +51,8 @@ struct Echo {
 };
 
 Task<void> send_and_receive(Echo* echo, std::size_t bytes, std::string* received) {
-  auto dialled = co_await echo->network->dial({"127.0.0.1", echo->acceptor->port(), false}, echo->soon(), nullptr);
+  auto dialled = co_await echo->network->dial({"127.0.0.1", echo->acceptor->port(), false},
+                                              echo->soon(), nullptr);
   EXPECT_TRUE(dialled.has_value());
   if (!dialled) co_return;
   auto stream = *std::move(dialled);
@@ -58,9 +60,11 @@ Task<void> send_and_receive(Echo* echo, std::size_t bytes, std::string* received
   std::string buffer(1 << 16, '\0');
   std::size_t sent = 0;
   while (sent < bytes) {
-    const std::string body(std::min<std::size_t>(bytes - sent, 50'000), static_cast<char>('a' + sent % 26));
-    const std::array<std::string_view, 2> parts = {std::string_view(body).substr(0, body.size() / 3),
-                                                   std::string_view(body).substr(body.size() / 3)};
+    const std::string body(std::min<std::size_t>(bytes - sent, 50'000),
+                           static_cast<char>('a' + sent % 26));
+    const std::array<std::string_view, 2> parts = {
+        std::string_view(body).substr(0, body.size() / 3),
+        std::string_view(body).substr(body.size() / 3)};
     auto written = co_await stream->write_all(parts, echo->soon());
     EXPECT_TRUE(written.has_value());
     sent += body.size();
@@ -99,10 +103,12 @@ TEST(Network, RefusedConnectionIsAnUpstreamConnectError) {
 }
 
 Task<void> read_until_timeout(Echo* echo, Code* code) {
-  auto dialled = co_await echo->network->dial({"127.0.0.1", echo->acceptor->port(), false}, echo->soon(), nullptr);
+  auto dialled = co_await echo->network->dial({"127.0.0.1", echo->acceptor->port(), false},
+                                              echo->soon(), nullptr);
   if (!dialled) co_return;
   char byte = 0;
-  auto got = co_await (*dialled)->read_some(std::span(&byte, 1), Deadline::after(echo->loop->now(), 1ms));
+  auto got =
+      co_await (*dialled)->read_some(std::span(&byte, 1), Deadline::after(echo->loop->now(), 1ms));
   *code = got ? Code::kInternal : got.error().code;
   (*dialled)->close();
 }
@@ -116,7 +122,8 @@ TEST(Stream, ReadPastItsDeadlineIsATimeoutNotACancellation) {
 }
 
 Task<void> read_until_cancelled(Echo* echo, Code* code, Cancellation* cancel) {
-  auto dialled = co_await echo->network->dial({"127.0.0.1", echo->acceptor->port(), false}, echo->soon(), nullptr);
+  auto dialled = co_await echo->network->dial({"127.0.0.1", echo->acceptor->port(), false},
+                                              echo->soon(), nullptr);
   if (!dialled) co_return;
   Stream* stream = dialled->get();
   Cancellation::Registration stop(*cancel, [stream] { stream->cancel(); });

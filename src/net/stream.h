@@ -37,7 +37,8 @@ class Stream {
   // must stay valid until completion.
   virtual void start_read(std::span<char> into, Deadline deadline, IoCompletion& completion) = 0;
   virtual Result<std::size_t> try_write(WriteParts parts) = 0;
-  virtual void start_write(WriteParts parts, std::size_t done, Deadline deadline, IoCompletion& completion) = 0;
+  virtual void start_write(WriteParts parts, std::size_t done, Deadline deadline,
+                           IoCompletion& completion) = 0;
   // Pending operations complete with kCancelled, soon (not inside the call). The stream stays open.
   virtual void cancel() = 0;
   // Closes at once; idempotent.
@@ -79,7 +80,9 @@ class Stream {
     bool timed_out_ = false;
   };
   // co_await stream.read_some(buffer, deadline) -> Result<size_t>; 0 is end of stream.
-  ReadAwaiter read_some(std::span<char> into, Deadline deadline) { return ReadAwaiter(*this, into, deadline); }
+  ReadAwaiter read_some(std::span<char> into, Deadline deadline) {
+    return ReadAwaiter(*this, into, deadline);
+  }
 
   class WriteAwaiter final : public IoCompletion {
    public:
@@ -118,7 +121,9 @@ class Stream {
   };
   // co_await stream.write_all(parts, deadline) -> Result<size_t>. Tried at once; waits only when the socket is full.
   // The span and the bytes must outlive the await.
-  WriteAwaiter write_all(WriteParts parts, Deadline deadline) { return WriteAwaiter(*this, parts, deadline); }
+  WriteAwaiter write_all(WriteParts parts, Deadline deadline) {
+    return WriteAwaiter(*this, parts, deadline);
+  }
 };
 
 }  // namespace signalbox::net

@@ -31,7 +31,9 @@ namespace detail {
 class PromiseBase {
  public:
   static void* operator new(std::size_t size) { return allocate_frame(size); }
-  static void operator delete(void* frame, std::size_t size) noexcept { release_frame(frame, size); }
+  static void operator delete(void* frame, std::size_t size) noexcept {
+    release_frame(frame, size);
+  }
 
   std::suspend_always initial_suspend() noexcept { return {}; }
 

@@ -14,7 +14,8 @@ using ErrorCode = boost::system::error_code;
 
 Result<std::size_t> to_result(const ErrorCode& error, std::size_t bytes) {
   if (!error) return bytes;
-  if (error == asio::error::eof || error == asio::ssl::error::stream_truncated) return std::size_t{0};
+  if (error == asio::error::eof || error == asio::ssl::error::stream_truncated)
+    return std::size_t{0};
   if (error == asio::error::operation_aborted) return fail(Code::kCancelled, "operation cancelled");
   return fail(Code::kIo, error.message());
 }
@@ -34,7 +35,8 @@ class SocketStream : public Stream {
                              });
   }
 
-  void start_write(WriteParts parts, std::size_t done, Deadline deadline, IoCompletion& completion) final {
+  void start_write(WriteParts parts, std::size_t done, Deadline deadline,
+                   IoCompletion& completion) final {
     loop_.arm(completion, deadline);
     asio::async_write(socket(), PendingParts(parts, done),
                       [&completion, done](const ErrorCode& error, std::size_t bytes) {
@@ -113,7 +115,8 @@ class TcpStream final : public SocketStream<tcp::socket> {
 
 class TlsStream final : public SocketStream<TlsSocket> {
  public:
-  TlsStream(AsioLoop& loop, std::unique_ptr<TlsSocket> socket, std::shared_ptr<asio::ssl::context> context)
+  TlsStream(AsioLoop& loop, std::unique_ptr<TlsSocket> socket,
+            std::shared_ptr<asio::ssl::context> context)
       : SocketStream(loop), context_(std::move(context)), socket_(std::move(socket)) {}
 
   // TLS cannot be tried without buffering a record: everything goes through start_write.

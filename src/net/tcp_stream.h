@@ -2,14 +2,13 @@
 // sendmsg before anything waits, so the common write never leaves the coroutine (see docs/decisions/0001).
 #pragma once
 
+#include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
-
-#include <array>
 #include <memory>
 #include <optional>
 

@@ -75,7 +75,8 @@ void TimerWheel::advance(TimePoint now) {
 }
 
 TimePoint TimerWheel::next() const {
-  for (std::int64_t tick = current_tick_ + 1; tick <= current_tick_ + static_cast<std::int64_t>(kBuckets); ++tick) {
+  for (std::int64_t tick = current_tick_ + 1;
+       tick <= current_tick_ + static_cast<std::int64_t>(kBuckets); ++tick) {
     const Bucket& bucket = buckets_[static_cast<std::size_t>(tick) % kBuckets];
     if (bucket.next_ != &bucket) return TimePoint(kTick * tick);
   }
