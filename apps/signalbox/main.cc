@@ -18,9 +18,12 @@ struct Command {
 };
 
 constexpr std::array kCommands = {
-    Command{"serve", "open the doors a configuration names (default: the embedded demo)", signalbox::cli::serve_command},
-    Command{"sim", "run demo engines that speak the OpenAI API and vLLM's metrics", signalbox::cli::sim_command},
-    Command{"check", "lint a configuration file: does it load, does it mean what it says", signalbox::cli::check_command},
+    Command{"serve", "open the doors a configuration names (default: the embedded demo)",
+            signalbox::cli::serve_command},
+    Command{"sim", "run demo engines that speak the OpenAI API and vLLM's metrics",
+            signalbox::cli::sim_command},
+    Command{"check", "lint a configuration file: does it load, does it mean what it says",
+            signalbox::cli::check_command},
     Command{"config", "migrate, schema, docs", signalbox::cli::config_command},
     Command{"explain", "why would this prompt be routed where", signalbox::cli::explain_command},
     Command{"classify", "run the classifiers on a text", signalbox::cli::classify_command},
@@ -28,9 +31,12 @@ constexpr std::array kCommands = {
 };
 
 void print_usage(std::FILE* out) {
-  fmt::print(out, "signalbox {}: routes LLM requests by meaning and by engine state\n\nusage: signalbox COMMAND [ARGS]\n\n",
+  fmt::print(out,
+             "signalbox {}: routes LLM requests by meaning and by engine state\n\nusage: signalbox "
+             "COMMAND [ARGS]\n\n",
              SIGNALBOX_VERSION);
-  for (const auto& command : kCommands) fmt::print(out, "  {:<10} {}\n", command.name, command.summary);
+  for (const auto& command : kCommands)
+    fmt::print(out, "  {:<10} {}\n", command.name, command.summary);
   fmt::print(out, "  {:<10} print the version\n\nEvery command answers --help.\n", "version");
 }
 

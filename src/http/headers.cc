@@ -7,20 +7,23 @@
 namespace signalbox::http {
 
 void Headers::set(std::string_view name, std::string value) {
-  const auto first = std::find_if(fields_.begin(), fields_.end(),
-                                  [&](const Field& field) { return equal_ignore_case(field.name, name); });
+  const auto first = std::find_if(fields_.begin(), fields_.end(), [&](const Field& field) {
+    return equal_ignore_case(field.name, name);
+  });
   if (first == fields_.end()) {
     fields_.push_back({std::string(name), std::move(value)});
     return;
   }
   first->value = std::move(value);
-  fields_.erase(std::remove_if(first + 1, fields_.end(),
-                               [&](const Field& field) { return equal_ignore_case(field.name, name); }),
-                fields_.end());
+  fields_.erase(
+      std::remove_if(first + 1, fields_.end(),
+                     [&](const Field& field) { return equal_ignore_case(field.name, name); }),
+      fields_.end());
 }
 
 std::size_t Headers::remove(std::string_view name) {
-  return std::erase_if(fields_, [&](const Field& field) { return equal_ignore_case(field.name, name); });
+  return std::erase_if(fields_,
+                       [&](const Field& field) { return equal_ignore_case(field.name, name); });
 }
 
 const std::string* Headers::find(std::string_view name) const {
@@ -36,8 +39,9 @@ std::string_view Headers::get(std::string_view name) const {
 }
 
 std::size_t Headers::count(std::string_view name) const {
-  return static_cast<std::size_t>(std::count_if(
-      fields_.begin(), fields_.end(), [&](const Field& field) { return equal_ignore_case(field.name, name); }));
+  return static_cast<std::size_t>(
+      std::count_if(fields_.begin(), fields_.end(),
+                    [&](const Field& field) { return equal_ignore_case(field.name, name); }));
 }
 
 }  // namespace signalbox::http

@@ -16,7 +16,9 @@ class Headers {
     std::string value;
   };
 
-  void add(std::string name, std::string value) { fields_.push_back({std::move(name), std::move(value)}); }
+  void add(std::string name, std::string value) {
+    fields_.push_back({std::move(name), std::move(value)});
+  }
   // Replaces all fields of that name by one.
   void set(std::string_view name, std::string value);
   // Number of fields removed.

@@ -27,7 +27,7 @@ struct Node {
   std::uint32_t next = 0;   // tape index one past this value and all it contains
   std::uint32_t count = 0;  // elements of an array, members of an object
   Type type = Type::kNull;
-  bool escaped = false;     // a string that holds a backslash
+  bool escaped = false;  // a string that holds a backslash
 };
 
 class Value;
