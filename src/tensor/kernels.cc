@@ -1,0 +1,43 @@
+#include "tensor/kernels.h"
+
+#include <array>
+
+#include "tensor/kernels_x86.h"
+
+namespace signalbox::tensor {
+namespace {
+
+struct Runnable {
+  std::array<const Kernels*, 3> tables{};
+  std::size_t count = 0;
+};
+
+Runnable probe() {
+  Runnable found;
+  found.tables[found.count++] = &scalar_kernels();
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    found.tables[found.count++] = &avx2_kernels();
+  }
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl")) {
+    found.tables[found.count++] = &avx512_kernels();
+  }
+#endif
+  return found;
+}
+
+const Runnable& runnable() {
+  static const Runnable found = probe();
+  return found;
+}
+
+}  // namespace
+
+std::span<const Kernels* const> runnable_kernels() {
+  return {runnable().tables.data(), runnable().count};
+}
+
+const Kernels& best_kernels() { return *runnable_kernels().back(); }
+
+}  // namespace signalbox::tensor
