@@ -45,6 +45,16 @@ inline constexpr std::size_t kServedModelsBytesMax = 1 << 20;  // body of an eng
 inline constexpr std::size_t kEncoderQueueMax = 256;   // jobs waiting for a compute thread
 inline constexpr std::size_t kEncoderTokensMax = 512;  // positions of the shipped base model
 inline constexpr std::size_t kEncoderWindowsMax = 8;   // windows per long prompt
+inline constexpr std::size_t kEncoderWindowTokens = 256;  // of a long prompt; the length the base was tuned on
+inline constexpr std::size_t kModelFileBytesMax = std::size_t{8} << 30;    // a safetensors file
+inline constexpr std::size_t kModelHeaderBytesMax = 16 << 20;              // its JSON header
+inline constexpr std::size_t kModelTensorsMax = 1 << 16;
+inline constexpr std::size_t kModelMetadataBytesMax = 1 << 20;             // config.json and meta.json
+inline constexpr std::size_t kModelLayersMax = 128;
+inline constexpr std::size_t kModelWidthMax = 1 << 14;                     // any dimension of a layer
+inline constexpr std::size_t kTokenizerFileBytesMax = 32 << 20;
+inline constexpr std::size_t kVocabularyPiecesMax = 1 << 20;
+inline constexpr std::size_t kVocabularyPieceBytesMax = 1 << 10;
 inline constexpr std::size_t kTokenizeBytesMax = 1 << 20;
 // Telemetry.
 inline constexpr std::size_t kSpanQueueMax = 4096;
