@@ -1,0 +1,115 @@
+#include "pipeline/local.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <string_view>
+
+#include "api/models_list.h"
+#include "json/writer.h"
+
+namespace signalbox::pipeline {
+namespace {
+
+bool is_usable(const discovery::Endpoint& endpoint, TimePoint now) {
+  return endpoint.health() != discovery::Health::kUnhealthy && !endpoint.draining() &&
+         endpoint.service(now) != discovery::Service::kEjected;
+}
+
+LocalAnswer health(const Services&, const Snapshot&) { return {.body = R"({"status":"healthy"})"}; }
+
+// Ready means: a request sent now would be routed. Not while draining, and not while no engine at all is usable.
+LocalAnswer readiness(const Services& services, const Snapshot& snapshot) {
+  const auto set = services.endpoints.current();
+  const TimePoint now = services.clock.now();
+  const auto endpoints = set->endpoints();
+  const auto usable = std::count_if(endpoints.begin(), endpoints.end(), [&](const auto& entry) {
+    return is_usable(*entry.endpoint, now);
+  });
+  const bool draining = services.draining.load(std::memory_order_relaxed);
+  const bool ready = !draining && (usable > 0 || endpoints.empty());
+  LocalAnswer answer{.status = ready ? 200 : 503};
+  json::Writer out(answer.body);
+  out.begin_object().key("status").string(ready      ? "ready"
+                                          : draining ? "draining"
+                                                     : "no usable endpoint");
+  out.key("encoder").string(services.encoder ? "loaded" : "absent");
+  out.key("config_epoch").integer(static_cast<std::int64_t>(snapshot.epoch));
+  out.key("endpoints").begin_object();
+  out.key("usable").integer(usable).key("known").integer(
+      static_cast<std::int64_t>(endpoints.size()));
+  out.end_object().end_object();
+  return answer;
+}
+
+LocalAnswer version(const Services& services, const Snapshot&) {
+  LocalAnswer answer;
+  json::Writer(answer.body).begin_object().key("version").string(services.version).end_object();
+  return answer;
+}
+
+LocalAnswer metrics(const Services& services, const Snapshot&) {
+  LocalAnswer answer{.content_type = std::string(telemetry::kExpositionContentType)};
+  services.registry.expose(answer.body);
+  return answer;
+}
+
+LocalAnswer models(const Services& services, const Snapshot& snapshot) {
+  return {.body = model_list(snapshot, services)};
+}
+
+struct Path {
+  std::string_view path;
+  LocalAnswer (*answer)(const Services&, const Snapshot&);
+};
+
+constexpr std::array kPaths = {
+    Path{"/v1/models", models}, Path{"/models", models},   Path{"/health", health},
+    Path{"/ready", readiness},  Path{"/version", version}, Path{"/metrics", metrics},
+};
+
+}  // namespace
+
+std::string model_list(const Snapshot& snapshot, const Services& services) {
+  const auto created =
+      std::chrono::duration_cast<std::chrono::seconds>(services.clock.unix_time()).count();
+  std::vector<api::ListedModel> listed;
+  std::set<std::string, std::less<>> seen;
+  const auto add = [&](std::string_view name, std::string_view owner, std::string_view parent) {
+    if (name.empty() || !seen.emplace(name).second) return;
+    listed.push_back(
+        {.id = std::string(name), .owned_by = std::string(owner), .parent = std::string(parent)});
+  };
+  const config::Config& config = *snapshot.config;
+  for (const auto& entrypoint : config.entrypoints) {
+    for (const auto& name : entrypoint.model_names) add(name, "signalbox", {});
+  }
+  for (const auto& name : config.auto_model_names) add(name, "signalbox", {});
+  for (const auto& model : config.providers.models) {
+    if (model.backends.empty()) continue;
+    add(model.name, "vllm", {});
+    for (const auto& lora : model.loras) add(lora.name, "vllm", model.name);
+  }
+  const auto set = services.endpoints.current();
+  for (const auto& entry : set->endpoints()) {
+    if (!entry.served) continue;
+    for (const auto& served : entry.served->models) add(served.name, "vllm", served.parent);
+  }
+  return api::models_list(listed, created);
+}
+
+Result<std::optional<LocalAnswer>> answer_locally(const exchange::ClientRequest& client,
+                                                  Services& services, const Snapshot& snapshot) {
+  for (const auto& [path, answer] : kPaths) {
+    if (client.path != path) continue;
+    if (client.method != "GET" && client.method != "HEAD") {
+      return fail(Code::kMethodNotAllowed, fmt::format("{} answers GET only", path));
+    }
+    return answer(services, snapshot);
+  }
+  return std::nullopt;
+}
+
+}  // namespace signalbox::pipeline

@@ -1,0 +1,160 @@
+#include "pipeline/response_headers.h"
+
+#include <fmt/core.h>
+
+#include <string>
+
+namespace signalbox::pipeline {
+namespace {
+
+constexpr std::string_view kNotEvaluated = "not-evaluated";
+
+std::string_view reasoning_word(const exchange::Candidate& candidate) {
+  if (!candidate.use_reasoning) return "default";
+  return *candidate.use_reasoning ? "on" : "off";
+}
+
+bool wants_debug(const exchange::Exchange& exchange) {
+  return exchange.client.headers.get("x-vsr-debug") == "true";
+}
+
+// The candidate that answered: the one of the last attempt, else the first choice.
+const exchange::Candidate* answering_candidate(const exchange::Exchange& exchange) {
+  if (exchange.candidates.empty()) return nullptr;
+  if (!exchange.attempts.empty()) {
+    for (const auto& candidate : exchange.candidates) {
+      if (candidate.upstream_name == exchange.attempts.back().upstream_name) return &candidate;
+    }
+  }
+  return &exchange.candidates.front();
+}
+
+std::string category_value(const exchange::Exchange& exchange) {
+  const auto category = exchange.signals.category;
+  return std::string(category.empty() ? kNotEvaluated : category);
+}
+
+void add_matched(const HeaderInputs& inputs, http::Headers& headers) {
+  struct Kind {
+    exchange::LeafKind kind;
+    const char* header;
+  };
+  static constexpr Kind kKinds[] = {
+      {exchange::LeafKind::kKeyword, "x-vsr-matched-keywords"},
+      {exchange::LeafKind::kEmbedding, "x-vsr-matched-embeddings"},
+      {exchange::LeafKind::kDomain, "x-vsr-matched-domains"},
+      {exchange::LeafKind::kLanguage, "x-vsr-matched-language"},
+      {exchange::LeafKind::kContext, "x-vsr-matched-context"},
+      {exchange::LeafKind::kStructure, "x-vsr-matched-structure"},
+      {exchange::LeafKind::kAuthz, "x-vsr-matched-authz"},
+      {exchange::LeafKind::kConversation, "x-vsr-matched-conversation"},
+  };
+  const auto& values = inputs.exchange.signals.leaves;
+  for (const auto& [kind, header] : kKinds) {
+    std::string names;
+    for (std::size_t i = 0; i < inputs.leaves.size() && i < values.size(); ++i) {
+      if (inputs.leaves[i].kind != kind || values[i].state != exchange::SignalState::kMatch)
+        continue;
+      if (!names.empty()) names += ',';
+      names += inputs.leaves[i].name;
+    }
+    if (!names.empty()) headers.add(header, std::move(names));
+  }
+}
+
+void add_seed_set(const exchange::Exchange& exchange, const exchange::Candidate& candidate,
+                  http::Headers& headers) {
+  headers.add("x-vsr-selected-category", category_value(exchange));
+  headers.add("x-vsr-selected-reasoning", std::string(reasoning_word(candidate)));
+  headers.add("x-vsr-injected-system-prompt",
+              exchange.edits.injected_system_prompt ? "true" : "false");
+  if (!exchange.attempts.empty()) {
+    headers.add("x-vsr-destination-endpoint", exchange.attempts.back().endpoint_url);
+  }
+  if (exchange.path == exchange::ResponsePath::kFastResponse) {
+    headers.add("x-vsr-fast-response", "true");
+  }
+}
+
+void add_v03_set(const HeaderInputs& inputs, bool seed_set_added, http::Headers& headers) {
+  const auto& exchange = inputs.exchange;
+  headers.add("x-vsr-schema-version", "2");
+  headers.add("x-vsr-response-path", std::string(response_path_name(exchange.path)));
+  if (!exchange.decision.automatic) return;
+  if (!inputs.recipe.empty()) headers.add("x-vsr-selected-recipe", std::string(inputs.recipe));
+  headers.add("x-vsr-selected-confidence", fmt::format("{:.4f}", exchange.decision.confidence));
+  if (exchange.decision.decision != nullptr) {
+    headers.add("x-vsr-selected-algorithm", exchange.decision.decision->algorithm);
+  }
+  if (!wants_debug(exchange)) return;
+  if (!seed_set_added) {
+    headers.add("x-vsr-selected-category", category_value(exchange));
+    const auto* candidate = answering_candidate(exchange);
+    if (candidate != nullptr) {
+      headers.add("x-vsr-selected-reasoning", std::string(reasoning_word(*candidate)));
+    }
+    headers.add("x-vsr-injected-system-prompt",
+                exchange.edits.injected_system_prompt ? "true" : "false");
+  }
+  headers.add("x-vsr-context-token-count", std::to_string(exchange.request.context_tokens));
+  add_matched(inputs, headers);
+}
+
+}  // namespace
+
+std::string_view response_path_name(exchange::ResponsePath path) {
+  switch (path) {
+    case exchange::ResponsePath::kUpstream:
+      return "upstream";
+    case exchange::ResponsePath::kFastResponse:
+      return "fast_response";
+    case exchange::ResponsePath::kBlocked:
+      return "blocked";
+    case exchange::ResponsePath::kRateLimited:
+      return "rate_limited";
+    case exchange::ResponsePath::kError:
+      return "error";
+    case exchange::ResponsePath::kLocal:
+      return "local";
+  }
+  return "error";
+}
+
+std::string_view rung_name(exchange::Rung rung) {
+  switch (rung) {
+    case exchange::Rung::kNone:
+      return {};
+    case exchange::Rung::kEncoder:
+      return "encoder";
+    case exchange::Rung::kEmbedding:
+      return "embedding";
+    case exchange::Rung::kKeyword:
+      return "keyword";
+    case exchange::Rung::kDefault:
+      return "default";
+  }
+  return {};
+}
+
+void add_response_headers(const HeaderInputs& inputs, http::Headers& headers) {
+  const auto& exchange = inputs.exchange;
+  headers.add("x-request-id", exchange.client.request_id);
+  if (const auto* candidate = answering_candidate(exchange)) {
+    headers.add("x-vsr-selected-model", candidate->public_name);
+    if (exchange.decision.automatic) {
+      headers.add("x-vsr-selected-decision", exchange.decision.decision != nullptr
+                                                 ? exchange.decision.decision->name
+                                                 : std::string("default"));
+      if (inputs.set != config::HeaderSet::kV03) add_seed_set(exchange, *candidate, headers);
+    }
+  }
+  if (inputs.set != config::HeaderSet::kSeed) {
+    add_v03_set(inputs, inputs.set == config::HeaderSet::kBoth, headers);
+  }
+  const auto rung = exchange.signals.rung;
+  if (rung != exchange::Rung::kNone && rung != exchange::Rung::kEncoder) {
+    headers.add("x-signalbox-rung", std::string(rung_name(rung)));
+  }
+}
+
+}  // namespace signalbox::pipeline

@@ -1,0 +1,38 @@
+// What all cores share: the closed list of mutable shared state (docs/architecture.md), each behind its own bound.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "discovery/endpoint_table.h"
+#include "encoder/encoder.h"
+#include "encoder/pool.h"
+#include "listener/http/door.h"
+#include "pipeline/snapshot.h"
+#include "telemetry/access_log.h"
+#include "telemetry/instruments.h"
+#include "telemetry/metrics.h"
+#include "telemetry/trace.h"
+
+namespace signalbox::pipeline {
+
+struct Services {
+  explicit Services(std::string program_version) : version(std::move(program_version)) {}
+
+  std::string version;
+  const Clock& clock = system_clock();
+  telemetry::Registry registry;
+  telemetry::Instruments instruments{registry};
+  telemetry::SpanQueue spans;
+  std::unique_ptr<telemetry::AccessLogSink> access_log;  // nullptr: off
+  SnapshotStore snapshots;
+  discovery::EndpointTable endpoints;
+  listener::ConnectionCount connections;
+  std::unique_ptr<const encoder::Encoder> encoder;  // nullptr: the keyword rung answers
+  std::unique_ptr<encoder::Pool> encoder_pool;
+  std::atomic<bool> draining{false};
+};
+
+}  // namespace signalbox::pipeline
