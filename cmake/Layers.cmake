@@ -3,9 +3,14 @@
 # One static library per folder of src/. Sources are all *.cc of the folder (and of folders named in SUBDIRS), tests are
 # the *_test.cc beside them. DEPS are other signalbox libraries and must be of a LOWER layer: anything else stops the
 # configure step, so the drawing in docs/architecture.md cannot rot. PACKAGES are third-party targets, TEST_DEPS are
-# extra libraries that only the tests need (any layer).
+# extra libraries that only the tests need (any layer). CONCURRENT marks folders whose tests also run under
+# ThreadSanitizer (preset tsan, target tsan_tests).
+#
+# Files beside the sources: x_test.cc (unit and property tests, one binary a folder), x_fuzz.cc (one fuzz target each, see
+# cmake/Fuzz.cmake). A header compiles alone because x.cc includes x.h first (tools/tidy sees to that); for a header
+# without a source of its name a one-line source is generated here.
 function(signalbox_library)
-  cmake_parse_arguments(ARG "" "NAME;LAYER;DIR" "DEPS;PACKAGES;SUBDIRS;TEST_DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "CONCURRENT" "NAME;LAYER;DIR" "DEPS;PACKAGES;SUBDIRS;TEST_DEPS" ${ARGN})
   if(NOT ARG_DIR)
     set(ARG_DIR ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_NAME})
   endif()
@@ -30,6 +35,8 @@ function(signalbox_library)
   endforeach()
   file(GLOB sources CONFIGURE_DEPENDS ${patterns})
   set(tests ${sources})
+  set(fuzzers ${sources})
+  list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
   list(FILTER sources EXCLUDE REGEX "_(test|bench|fuzz)\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
 
@@ -56,5 +63,38 @@ function(signalbox_library)
     target_compile_definitions(${ARG_NAME}_tests PRIVATE SIGNALBOX_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     add_test(NAME unit.${ARG_NAME} COMMAND ${ARG_NAME}_tests WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(unit.${ARG_NAME} PROPERTIES LABELS unit TIMEOUT 300)
+    if(ARG_CONCURRENT)
+      set_property(TEST unit.${ARG_NAME} APPEND PROPERTY LABELS concurrent)
+      add_dependencies(tsan_tests ${ARG_NAME}_tests)
+    endif()
+  endif()
+  foreach(fuzzer IN LISTS fuzzers)
+    signalbox_fuzzer(${fuzzer} ${target})
+  endforeach()
+  if(SIGNALBOX_TESTS AND NOT SIGNALBOX_TSAN)
+    signalbox_check_headers(${ARG_NAME} ${ARG_DIR} ${target})
+  endif()
+endfunction()
+
+add_custom_target(tsan_tests)
+
+# Compiles each header of the folder that no source of the same name includes first. Syntax matters only, so unoptimised.
+function(signalbox_check_headers name dir target)
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${dir}/*.h)
+  set(generated)
+  foreach(header IN LISTS headers)
+    string(REGEX REPLACE "\\.h$" ".cc" source ${header})
+    if(NOT EXISTS ${source})
+      file(RELATIVE_PATH path ${CMAKE_SOURCE_DIR}/src ${header})
+      string(REGEX REPLACE "[/.]" "_" stem ${path})
+      set(file ${CMAKE_BINARY_DIR}/generated/headers/${stem}.cc)
+      file(CONFIGURE OUTPUT ${file} CONTENT "#include \"${path}\"\n")
+      list(APPEND generated ${file})
+    endif()
+  endforeach()
+  if(generated)
+    add_library(headers_${name} OBJECT ${generated})
+    target_link_libraries(headers_${name} PRIVATE ${target})
+    target_compile_options(headers_${name} PRIVATE -O0 -g0 -fno-sanitize=all)
   endif()
 endfunction()
