@@ -1,0 +1,120 @@
+#include "http/message_head.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+#include "base/limits.h"
+#include "base/text.h"
+#include "http/syntax.h"
+
+namespace signalbox::http {
+namespace {
+
+constexpr std::array<std::string_view, 6> kHopByHop = {
+    "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"};
+
+bool starts_with_ignore_case(std::string_view text, std::string_view prefix) {
+  return text.size() >= prefix.size() && equal_ignore_case(text.substr(0, prefix.size()), prefix);
+}
+
+Result<void> parse_field(std::string_view line, Code malformed, Headers& out) {
+  if (line.front() == ' ' || line.front() == '\t')
+    return fail(malformed, "header lines must not be folded");
+  const auto colon = line.find(':');
+  if (colon == std::string_view::npos) return fail(malformed, "header line without a colon");
+  const auto name = line.substr(0, colon);
+  if (!is_token(name)) return fail(malformed, "header name is not a token");
+  const auto value = trim(line.substr(colon + 1));
+  if (!is_field_value(value))
+    return fail(malformed, "control character in a header value", std::string(name));
+  out.add(std::string(name), std::string(value));
+  return {};
+}
+
+}  // namespace
+
+Result<std::optional<std::size_t>> find_head_end(std::string_view buffer, HeadScan& scan,
+                                                 Code malformed) {
+  while (true) {
+    const auto feed = buffer.find('\n', scan.scanned);
+    if (feed == std::string_view::npos) {
+      scan.scanned = buffer.size();
+      if (scan.scanned - scan.begin > limits::kHeadBytesMax) break;
+      return std::nullopt;
+    }
+    if (feed == scan.line_begin || buffer[feed - 1] != '\r')
+      return fail(malformed, "lines must end in CRLF");
+    scan.scanned = feed + 1;
+    if (scan.scanned - scan.begin > limits::kHeadBytesMax) break;
+    const bool empty_line = feed - 1 == scan.line_begin;
+    scan.line_begin = feed + 1;
+    if (empty_line) return scan.scanned;
+    // The first line is the start line, not a field.
+    if (++scan.lines > limits::kHeaderCountMax + 1) break;
+  }
+  return fail(Code::kHeaderTooLarge, "message head is too large");
+}
+
+Result<Headers> parse_fields(std::string_view lines, Code malformed) {
+  Headers headers;
+  while (!lines.empty()) {
+    const auto end = lines.find("\r\n");
+    const auto line = lines.substr(0, end);
+    if (line.empty()) return fail(malformed, "empty line inside the head");
+    SBX_CHECK_OK(parse_field(line, malformed, headers));
+    lines.remove_prefix(end == std::string_view::npos ? lines.size() : end + 2);
+  }
+  return headers;
+}
+
+Result<BodyFraming> declared_framing(const Headers& headers, int version_minor, Code malformed) {
+  const std::size_t lengths = headers.count("content-length");
+  const std::size_t codings = headers.count("transfer-encoding");
+  if (codings > 0) {
+    if (lengths > 0)
+      return fail(malformed, "both Content-Length and Transfer-Encoding", "content-length");
+    if (version_minor == 0)
+      return fail(malformed, "Transfer-Encoding in HTTP/1.0", "transfer-encoding");
+    if (codings > 1) return fail(malformed, "repeated Transfer-Encoding", "transfer-encoding");
+    if (!equal_ignore_case(headers.get("transfer-encoding"), "chunked")) {
+      return fail(malformed == Code::kInvalidArgument ? Code::kUnsupported : malformed,
+                  "transfer coding is not supported; only chunked is", "transfer-encoding");
+    }
+    return BodyFraming{Framing::kChunked, 0};
+  }
+  if (lengths == 0) return BodyFraming{};
+  if (lengths > 1) return fail(malformed, "repeated Content-Length", "content-length");
+  const auto length = parse_uint(headers.get("content-length"));
+  if (!length) return fail(malformed, "Content-Length is not a number", "content-length");
+  return BodyFraming{Framing::kLength, *length};
+}
+
+bool connection_has(const Headers& headers, std::string_view option) {
+  return std::any_of(
+      headers.fields().begin(), headers.fields().end(), [&](const Headers::Field& field) {
+        return equal_ignore_case(field.name, "connection") && list_has_token(field.value, option);
+      });
+}
+
+bool wants_keep_alive(const Headers& headers, int version_minor) {
+  if (connection_has(headers, "close")) return false;
+  return version_minor >= 1 || connection_has(headers, "keep-alive");
+}
+
+void remove_hop_by_hop(Headers& headers) {
+  std::vector<std::string> named;
+  for (const auto& field : headers.fields()) {
+    if (!equal_ignore_case(field.name, "connection")) continue;
+    for (const auto option : split(field.value, ',')) named.emplace_back(option);
+  }
+  headers.remove_if([&](const Headers::Field& field) {
+    const auto same = [&](std::string_view name) { return equal_ignore_case(field.name, name); };
+    return std::any_of(kHopByHop.begin(), kHopByHop.end(), same) ||
+           std::any_of(named.begin(), named.end(), same) ||
+           starts_with_ignore_case(field.name, "proxy-");
+  });
+}
+
+}  // namespace signalbox::http

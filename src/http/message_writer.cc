@@ -1,0 +1,151 @@
+#include "http/message_writer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <initializer_list>
+#include <iterator>
+
+#include "base/text.h"
+#include "http/syntax.h"
+
+namespace signalbox::http {
+namespace {
+
+struct Reason {
+  int status;
+  std::string_view phrase;
+};
+// RFC 9110 section 15; 499 is nginx's, known to operators.
+constexpr Reason kReasons[] = {
+    {100, "Continue"},
+    {200, "OK"},
+    {201, "Created"},
+    {202, "Accepted"},
+    {204, "No Content"},
+    {206, "Partial Content"},
+    {301, "Moved Permanently"},
+    {302, "Found"},
+    {303, "See Other"},
+    {304, "Not Modified"},
+    {307, "Temporary Redirect"},
+    {308, "Permanent Redirect"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {408, "Request Timeout"},
+    {409, "Conflict"},
+    {413, "Content Too Large"},
+    {415, "Unsupported Media Type"},
+    {417, "Expectation Failed"},
+    {422, "Unprocessable Content"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {499, "Client Closed Request"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+};
+
+bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
+  return std::any_of(names.begin(), names.end(),
+                     [&](std::string_view other) { return equal_ignore_case(name, other); });
+}
+
+void append_framing(std::string& out, BodyFraming body, bool zero_length) {
+  switch (body.kind) {
+    case Framing::kLength:
+      fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", body.length);
+      return;
+    case Framing::kChunked:
+      out += "Transfer-Encoding: chunked\r\n";
+      return;
+    case Framing::kNone:
+      if (zero_length) out += "Content-Length: 0\r\n";
+      return;
+    case Framing::kUntilClose:
+      return;
+  }
+}
+
+}  // namespace
+
+std::string_view reason_phrase(int status) {
+  for (const auto& reason : kReasons) {
+    if (reason.status == status) return reason.phrase;
+  }
+  return {};
+}
+
+void append_field(std::string& out, std::string_view name, std::string_view value) {
+  if (!is_token(name)) return;
+  out.append(name).append(": ");
+  const auto begin = out.size();
+  out.append(trim(value));
+  if (!is_field_value(std::string_view(out).substr(begin))) {
+    for (auto i = begin; i < out.size(); ++i) {
+      if (!is_field_value({&out[i], 1})) out[i] = ' ';
+    }
+  }
+  out.append("\r\n");
+}
+
+void append_request_head(std::string& out, const RequestLine& line, const Headers& headers,
+                         BodyFraming body) {
+  out.append(line.method).append(" ").append(line.target).append(" HTTP/1.1\r\n");
+  append_field(out, "Host", line.host);
+  for (const auto& field : headers.fields()) {
+    if (is_one_of(field.name,
+                  {"host", "content-length", "transfer-encoding", "connection", "expect"}))
+      continue;
+    append_field(out, field.name, field.value);
+  }
+  append_framing(out, body, is_one_of(line.method, {"POST", "PUT", "PATCH"}));
+  out.append("\r\n");
+}
+
+void append_response_head(std::string& out, const StatusLine& line, const Headers& headers,
+                          BodyFraming body) {
+  fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", line.status,
+                 reason_phrase(line.status));
+  if (!line.date.empty()) append_field(out, "Date", line.date);
+  for (const auto& field : headers.fields()) {
+    if (is_one_of(field.name, {"content-length", "transfer-encoding", "connection", "date"}))
+      continue;
+    append_field(out, field.name, field.value);
+  }
+  const bool bodiless = line.status < 200 || line.status == 204 || line.status == 304;
+  if (!bodiless) append_framing(out, body, !line.to_head);
+  if (!line.keep_alive) {
+    out.append("Connection: close\r\n");
+  } else if (line.version_minor == 0) {
+    out.append("Connection: keep-alive\r\n");
+  }
+  out.append("\r\n");
+}
+
+std::string_view DateCache::at(std::chrono::nanoseconds unix_time) {
+  const auto second = std::chrono::floor<std::chrono::seconds>(unix_time);
+  if (second == second_) return text_;
+  second_ = second;
+  static constexpr std::array<std::string_view, 7> kDays = {"Sun", "Mon", "Tue", "Wed",
+                                                            "Thu", "Fri", "Sat"};
+  static constexpr std::array<std::string_view, 12> kMonths = {
+      "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const std::chrono::sys_seconds point(second);
+  const auto day = std::chrono::floor<std::chrono::days>(point);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss time(point - day);
+  text_ =
+      fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT",
+                  kDays[std::chrono::weekday(day).c_encoding()], static_cast<unsigned>(date.day()),
+                  kMonths[static_cast<unsigned>(date.month()) - 1], static_cast<int>(date.year()),
+                  time.hours().count(), time.minutes().count(), time.seconds().count());
+  return text_;
+}
+
+}  // namespace signalbox::http
