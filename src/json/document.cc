@@ -2,13 +2,29 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <deque>
 
 #include "base/assert.h"
+#include "json/splice.h"
 #include "json/unescape.h"
+#include "json/utf8.h"
 
 namespace signalbox::json {
+
+namespace {
+
+// The key comes from the client: it is shown cut short.
+std::unexpected<Error> twice_error(std::string_view key) {
+  constexpr std::size_t kShownMax = 64;
+  const std::string_view shown = key.substr(0, utf8_prefix(key.substr(0, kShownMax)));
+  return fail(Code::kInvalidArgument, fmt::format("the key {} occurs twice", quote(shown)),
+              std::string(shown));
+}
+
+}  // namespace
 
 Value Document::root() const {
   SBX_ASSERT(!tape_.empty());
@@ -51,13 +67,28 @@ bool Value::equals(std::string_view text) const {
   return quoted.size() - 2 >= text.size() && string() == text;
 }
 
+Result<void> Value::require_unique_keys() const {
+  std::vector<std::string_view> keys;
+  std::deque<std::string> unescaped;  // owns what had escapes; its elements do not move
+  for (const Member& member : member_range()) {
+    if (member.key.has_escapes()) {
+      keys.emplace_back(unescaped.emplace_back(member.key.string()));
+    } else {
+      std::string unused;
+      keys.push_back(member.key.string_view(unused));
+    }
+  }
+  std::ranges::sort(keys);
+  const auto twice = std::ranges::adjacent_find(keys);
+  if (twice == keys.end()) return {};
+  return twice_error(*twice);
+}
+
 Result<std::optional<Value>> Value::find(std::string_view key) const {
   std::optional<Value> found;
   for (const Member& member : member_range()) {
     if (!member.key.equals(key)) continue;
-    if (found) {
-      return fail(Code::kInvalidArgument, fmt::format("the key \"{}\" occurs twice", key), std::string(key));
-    }
+    if (found) return twice_error(key);
     found = member.value;
   }
   return found;

@@ -72,6 +72,9 @@ class Value {
   // Member of an object. Errors: kInvalidArgument when the key occurs twice (message and param name it).
   // Nothing when absent or when this is not an object. O(members).
   Result<std::optional<Value>> find(std::string_view key) const;
+  // Refuses an object that holds any key twice. Fine for other types. Errors: kInvalidArgument, param is the key.
+  // O(members log members).
+  Result<void> require_unique_keys() const;
   // Key i and value i of an object in file order; element i of an array. Empty for other types. The ranges walk the tape,
   // O(1) a step and without allocation; the vectors are for random access.
   struct Member;

@@ -92,6 +92,16 @@ TEST(Document, AKeyThatOccursTwiceIsRefusedWhenAskedForAlsoInEscapedForm) {
   EXPECT_TRUE(document->root().find("x"));
 }
 
+TEST(Document, RepeatedKeysAreFoundAmongMany) {
+  const auto unique = Document::parse(R"({"c":1,"a":{"c":1,"c":2},"b":3})");
+  EXPECT_TRUE(unique->root().require_unique_keys());
+  const auto repeated = Document::parse(R"({"c":1,"a":2,"\u0063":3})");
+  const auto verdict = repeated->root().require_unique_keys();
+  ASSERT_FALSE(verdict);
+  EXPECT_EQ(verdict.error().param, "c");
+  EXPECT_TRUE(Document::parse("[1,1]")->root().require_unique_keys());
+}
+
 TEST(Document, FindOnSomethingElseThanAnObjectFindsNothing) {
   const auto document = Document::parse("[\"a\"]");
   EXPECT_FALSE((*document->root().find("a")).has_value());

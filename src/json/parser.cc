@@ -160,26 +160,18 @@ class Parser {
 
   bool escape() {
     ++position_;
-    switch (peek()) {
-      case '"':
-      case '\\':
-      case '/':
-      case 'b':
-      case 'f':
-      case 'n':
-      case 'r':
-      case 't':
-        ++position_;
-        return true;
-      case 'u':
-        ++position_;
-        for (int i = 0; i < 4; ++i, ++position_) {
-          if (!is_hex(peek())) return refuse("expected four hexadecimal digits after \\u");
-        }
-        return true;
-      default:
-        return refuse("expected one of \"\\/bfnrtu after a backslash");
+    const char kind = peek();
+    ++position_;
+    if (kind == 'n' || kind == '"' || kind == '\\') return true;  // nearly all there are
+    if (kind == 't' || kind == 'r' || kind == '/' || kind == 'b' || kind == 'f') return true;
+    if (kind != 'u') {
+      --position_;
+      return refuse("expected one of \"\\/bfnrtu after a backslash");
     }
+    for (int i = 0; i < 4; ++i, ++position_) {
+      if (!is_hex(peek())) return refuse("expected four hexadecimal digits after \\u");
+    }
+    return true;
   }
 
   bool literal(Type type, std::string_view word) {
