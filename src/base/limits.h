@@ -35,6 +35,16 @@ inline constexpr std::size_t kConfigFindingsMax = 1000;  // findings kept for on
 // Rules and signals.
 inline constexpr std::size_t kRuleDepthMax =
     64;  // nesting of AND, OR, NOT; as deep as the YAML may be
+inline constexpr std::size_t kKeywordsMax = 100'000;  // of all keyword rules; compile about 0.2 s
+inline constexpr std::size_t kKeywordBytesMax = 1 << 10;
+inline constexpr std::size_t kPatternBytesMax = 4 << 10;  // one regular expression
+inline constexpr int kRegexProgramMax = 20'000;           // RE2 instructions after expansion of {n,m}
+inline constexpr int kRegexBytesMax = 16 << 20;           // RE2's own memory bound per pattern
+// Counting matches costs a search each: this many searches over this much text stay under 0.3 s even for a pattern
+// that reads on to the end each time.
+inline constexpr std::size_t kStructureMatchesMax = 1000;
+inline constexpr std::size_t kStructureBytesMax = 256 << 10;
+inline constexpr std::size_t kLanguageLettersMax = 1024;  // letters judged; more adds nothing to accuracy
 // Upstream.
 inline constexpr int kAttemptsMax = 5;
 inline constexpr std::size_t kIdleConnectionsPerEndpointMax = 256;  // per core

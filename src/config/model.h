@@ -39,15 +39,16 @@ struct BackendRef {
   std::string scheme = "http";  // http | https
   std::string host;             // name or IP literal, IPv6 without brackets
   std::uint16_t port = 80;
-  std::string base_path;        // prefix before /v1/..., from base_url; no trailing slash
-  int weight = 1;               // >= 0; 0 takes no traffic
-  std::string provider;         // "", openai, anthropic, azure-openai, ...: decides dialect and auth header
-  std::string auth_header;      // default Authorization
-  std::string auth_prefix;      // default "Bearer"
+  std::string base_path;  // prefix before /v1/..., from base_url; no trailing slash
+  int weight = 1;         // >= 0; 0 takes no traffic
+  std::string
+      provider;  // "", openai, anthropic, azure-openai, ...: decides dialect and auth header
+  std::string auth_header;  // default Authorization
+  std::string auth_prefix;  // default "Bearer"
   std::vector<std::pair<std::string, std::string>> extra_headers;
   std::string api_version;
-  std::string chat_path;        // overrides /v1/chat/completions
-  Secret api_key;               // from api_key or the variable named by api_key_env
+  std::string chat_path;  // overrides /v1/chat/completions
+  Secret api_key;         // from api_key or the variable named by api_key_env
   std::string api_key_env;
 
   // Stable identity of the endpoint across reloads: scheme://host:port/base_path.
@@ -64,8 +65,8 @@ struct Pricing {
 
 // providers.models[].reliability
 struct Reliability {
-  std::string lb_policy;              // round_robin | least_request; empty: signalbox.balancer.policy decides
-  std::optional<int> retry_count;     // 0..5
+  std::string lb_policy;  // round_robin | least_request; empty: signalbox.balancer.policy decides
+  std::optional<int> retry_count;  // 0..5
   std::string retry_on;
   std::optional<int> consecutive_5xx;
   std::optional<milliseconds> base_ejection_time;
@@ -114,7 +115,8 @@ struct Providers {
 struct NumericPredicate {
   std::optional<double> gt, gte, lt, lte;
   bool holds(double value) const {
-    return (!gt || value > *gt) && (!gte || value >= *gte) && (!lt || value < *lt) && (!lte || value <= *lte);
+    return (!gt || value > *gt) && (!gte || value >= *gte) && (!lt || value < *lt) &&
+           (!lte || value <= *lte);
   }
 };
 
@@ -154,7 +156,8 @@ struct ModelScore {
 struct DomainRule {
   std::string name;
   std::string description;
-  std::vector<std::string> mmlu_categories;  // classifier labels; empty: the rule's own name is the label
+  std::vector<std::string>
+      mmlu_categories;  // classifier labels; empty: the rule's own name is the label
   std::vector<ModelScore> model_scores;
 };
 
@@ -174,8 +177,8 @@ struct ContextRule {
 struct StructureRule {
   std::string name;
   std::string description;
-  std::string feature_type;              // count | exists | sequence | density
-  std::string source_type;               // regex | keyword_set | sequence | text_bytes
+  std::string feature_type;  // count | exists | sequence | density
+  std::string source_type;   // regex | keyword_set | sequence | text_bytes
   std::string pattern;
   std::vector<std::string> keywords;
   bool case_sensitive = false;
@@ -387,13 +390,15 @@ enum class BalancerPolicy { kRoundRobin, kLeastLoad, kSession };
 struct Balancer {
   BalancerPolicy policy = BalancerPolicy::kRoundRobin;
   std::string session_header = "x-session-id";
-  std::string session_body_field;  // top-level body field read when the header is absent, for example "user"
-  double session_load_factor = 1.25;  // bounded-load consistent hashing: no replica above this times the mean
+  std::string
+      session_body_field;  // top-level body field read when the header is absent, for example "user"
+  double session_load_factor =
+      1.25;  // bounded-load consistent hashing: no replica above this times the mean
 };
 
 struct Retry {
-  int attempts_max = 3;         // including the first, 1..limits::kAttemptsMax
-  double budget_ratio = 0.2;    // retries per request over the last window
+  int attempts_max = 3;       // including the first, 1..limits::kAttemptsMax
+  double budget_ratio = 0.2;  // retries per request over the last window
   int budget_min_per_second = 10;
 };
 
@@ -401,11 +406,11 @@ struct Health {
   std::string path = "/health";
   milliseconds interval{5000};
   milliseconds timeout{2000};
-  int unhealthy_after = 3;          // consecutive failures of the active check
+  int unhealthy_after = 3;  // consecutive failures of the active check
   int healthy_after = 1;
-  int eject_after_failures = 5;     // consecutive failed requests (connect, reset, 5xx)
-  milliseconds ejection_time{5000}; // first ejection; doubles up to 16 times
-  int max_ejection_percent = 50;    // floor: at least one replica stays
+  int eject_after_failures = 5;      // consecutive failed requests (connect, reset, 5xx)
+  milliseconds ejection_time{5000};  // first ejection; doubles up to 16 times
+  int max_ejection_percent = 50;     // floor: at least one replica stays
 };
 
 struct Tracing {
@@ -422,14 +427,15 @@ struct AccessLog {
 
 struct EncoderSettings {
   bool enabled = true;
-  std::string directory;      // model files; empty: SIGNALBOX_ENCODER_DIR, else the cache folder of the base package
-  int threads = 0;            // 0: what the I/O leaves, at least 1
-  milliseconds deadline{200}; // past it the request goes down the ladder
+  std::string
+      directory;  // model files; empty: SIGNALBOX_ENCODER_DIR, else the cache folder of the base package
+  int threads = 0;             // 0: what the I/O leaves, at least 1
+  milliseconds deadline{200};  // past it the request goes down the ladder
 };
 
 // signalbox.models[]: replicas in one line each, for people who do not start from the published files.
 struct Sim {
-  bool embedded = false;      // start demo engines when a model has no reachable backend of its own
+  bool embedded = false;  // start demo engines when a model has no reachable backend of its own
   int replicas = 2;
 };
 
@@ -447,8 +453,9 @@ struct Own {
   std::vector<std::string> trusted_peers;  // CIDR; identity headers count only from these
   std::string user_id_header = "x-authz-user-id";
   std::string user_groups_header = "x-authz-user-groups";
-  std::vector<std::string> metadata_headers;  // header prefix or names offered to metadata rules; body `metadata` always
-  int io_threads = 0;                      // 0: the CPU budget
+  std::vector<std::string>
+      metadata_headers;  // header prefix or names offered to metadata rules; body `metadata` always
+  int io_threads = 0;    // 0: the CPU budget
 };
 
 struct Config {
@@ -462,7 +469,8 @@ struct Config {
   bool include_config_models_in_list = false;
   bool clear_route_cache = true;
   bool skip_processing = false;
-  double domain_threshold = 0;         // modules.classifier.domain.threshold: below it the domain signal is no match
+  double domain_threshold =
+      0;  // modules.classifier.domain.threshold: below it the domain signal is no match
   std::string domain_fallback_category;
   Tracing tracing;
   Own own;

@@ -1,0 +1,225 @@
+// Rows of the `signalbox` block: our own options, legal in every generation.
+#include "config/tables/bind.h"
+#include "config/tables/tables.h"
+
+namespace signalbox::config {
+
+template <>
+struct EnumWords<HeaderSet> {
+  static constexpr std::pair<std::string_view, HeaderSet> kWords[] = {
+      {"both", HeaderSet::kBoth}, {"seed", HeaderSet::kSeed}, {"v03", HeaderSet::kV03}};
+};
+template <>
+struct EnumWords<BalancerPolicy> {
+  static constexpr std::pair<std::string_view, BalancerPolicy> kWords[] = {
+      {"round_robin", BalancerPolicy::kRoundRobin},
+      {"least_load", BalancerPolicy::kLeastLoad},
+      {"session", BalancerPolicy::kSession}};
+};
+
+namespace {
+
+constexpr double kDaySeconds = 86400;
+
+const Schema& tls_schema() {
+  using T = TlsFiles;
+  static const Schema schema{
+      .name = "signalbox.http.tls",
+      .fields = {row<&T::certificate_file>("certificate_file",
+                                           "PEM file with the certificate chain."),
+                 row<&T::key_file>("key_file", "PEM file with its private key.")},
+      .after = [](Reader& reader, const Node& node, void* object) {
+        const auto& tls = *static_cast<T*>(object);
+        if (tls.certificate_file.empty() == tls.key_file.empty()) return;
+        reader.error("contradiction", node.mark, "certificate_file and key_file go together",
+                     "give both or none");
+      }};
+  return schema;
+}
+
+const Schema& http_schema() {
+  using H = HttpDoor;
+  static const Schema schema{
+      .name = "signalbox.http",
+      .fields = {row<&H::enabled>("enabled", "Open the OpenAI-compatible door.").restart(),
+                 row<&H::address>("address", "Address to listen on; :: takes IPv4 too.").restart(),
+                 row<&H::port>("port", "TCP port; 0 lets the system choose.").restart(),
+                 child<&H::tls>("tls", tls_schema,
+                                "Serve HTTPS; files are read again when they change."),
+                 row<&H::response_headers>(
+                     "response_headers",
+                     "Which x-vsr-* headers answers carry: those of 2025, of v0.3, or both."),
+                 row<&H::unknown_model_status>("unknown_model_status",
+                                               "Status for a model that nobody knows: 404 or 400.")
+                     .range(400, 404)},
+      .after = [](Reader& reader, const Node& node, void* object) {
+        const int status = static_cast<H*>(object)->unknown_model_status;
+        if (status == 404 || status == 400) return;
+        reader.error("out-of-range", node.find("unknown_model_status")->mark, "neither 404 nor 400",
+                     "use one of them");
+      }};
+  return schema;
+}
+
+const Schema& admin_schema() {
+  using A = AdminDoor;
+  static const Schema schema{
+      .name = "signalbox.admin",
+      .fields = {row<&A::enabled>("enabled", "Open the door for metrics and operators.").restart(),
+                 row<&A::address>("address", "Address to listen on; :: takes IPv4 too.").restart(),
+                 row<&A::port>("port", "TCP port; 0 lets the system choose.").restart()}};
+  return schema;
+}
+
+const Schema& limits_schema() {
+  using L = Limits;
+  static const Schema schema{
+      .name = "signalbox.limits",
+      .fields = {
+          row<&L::body_bytes_max>("body_bytes_max", "Largest request body.")
+              .as(Type::kBytes)
+              .range(1024, 1e10),
+          row<&L::connections_max>("connections_max", "Client connections at a time.")
+              .range(1, 1e7),
+          row<&L::head_timeout>("head_timeout", "First byte of a request to the end of its head.")
+              .range(0.01, kDaySeconds),
+          row<&L::body_timeout>("body_timeout", "Between two reads of a request body.")
+              .range(0.01, kDaySeconds),
+          row<&L::idle_timeout>("idle_timeout", "A client connection without a request.")
+              .range(0.01, kDaySeconds),
+          row<&L::connect_timeout>("connect_timeout", "Connecting to an engine.")
+              .range(0.001, kDaySeconds),
+          row<&L::first_byte_timeout>("first_byte_timeout",
+                                      "Request sent to first byte of the answer.")
+              .range(0.01, kDaySeconds),
+          row<&L::stream_idle_timeout>("stream_idle_timeout", "Between two bytes of an answer.")
+              .range(0.01, kDaySeconds),
+          row<&L::total_timeout>("total_timeout", "A whole request with all its attempts.")
+              .range(0.01, kDaySeconds),
+          row<&L::drain_timeout>("drain_timeout", "SIGTERM to forced close.")
+              .range(0, kDaySeconds)}};
+  return schema;
+}
+
+const Schema& balancer_schema() {
+  using B = Balancer;
+  static const Schema schema{
+      .name = "signalbox.balancer",
+      .fields = {row<&B::policy>("policy", "How one of several replicas is chosen."),
+                 row<&B::session_header>("session_header",
+                                         "Header that names the session, of policy session."),
+                 row<&B::session_body_field>("session_body_field",
+                                             "Member of the body read when the header is absent."),
+                 row<&B::session_load_factor>("session_load_factor",
+                                              "No replica above this times the mean load.")
+                     .range(1, 100)}};
+  return schema;
+}
+
+const Schema& retry_schema() {
+  using R = Retry;
+  static const Schema schema{
+      .name = "signalbox.retry",
+      .fields = {row<&R::attempts_max>("attempts_max", "Attempts, the first included.")
+                     .range(1, limits::kAttemptsMax),
+                 row<&R::budget_ratio>("budget_ratio",
+                                       "Retries allowed per request, over the last window.")
+                     .range(0, 1),
+                 row<&R::budget_min_per_second>("budget_min_per_second", "Retries always allowed.")
+                     .range(0, 1e6)}};
+  return schema;
+}
+
+const Schema& health_schema() {
+  using H = Health;
+  static const Schema schema{
+      .name = "signalbox.health",
+      .fields = {
+          row<&H::path>("path", "Path asked by the active check; empty switches it off."),
+          row<&H::interval>("interval", "Time between two checks.").range(0.01, kDaySeconds),
+          row<&H::timeout>("timeout", "Time a check may take.").range(0.01, kDaySeconds),
+          row<&H::unhealthy_after>("unhealthy_after",
+                                   "Failed checks in a row that take a replica out.")
+              .range(1, 1000),
+          row<&H::healthy_after>("healthy_after", "Good checks in a row that bring it back.")
+              .range(1, 1000),
+          row<&H::eject_after_failures>("eject_after_failures",
+                                        "Failed requests in a row that eject a replica.")
+              .range(1, 1000),
+          row<&H::ejection_time>("ejection_time", "First ejection; doubles up to 16 times.")
+              .range(0, kDaySeconds),
+          row<&H::max_ejection_percent>("max_ejection_percent",
+                                        "Share of replicas that may be ejected; one always stays.")
+              .range(0, 100)}};
+  return schema;
+}
+
+const Schema& access_log_schema() {
+  using A = AccessLog;
+  static const Schema schema{
+      .name = "signalbox.access_log",
+      .fields = {row<&A::enabled>("enabled", "One JSON line per request, without prompt text."),
+                 row<&A::path>("path", "stderr, stdout or a file.").restart()}};
+  return schema;
+}
+
+const Schema& encoder_schema() {
+  using E = EncoderSettings;
+  static const Schema schema{
+      .name = "signalbox.encoder",
+      .fields = {
+          row<&E::enabled>("enabled",
+                           "Off leaves domain and embedding signals to the keyword rung.")
+              .restart(),
+          row<&E::directory>(
+              "directory", "Model files; default is SIGNALBOX_ENCODER_DIR, then the cache folder.")
+              .restart(),
+          row<&E::threads>("threads", "Compute threads; 0 takes what the I/O leaves.")
+              .range(0, 1024)
+              .restart(),
+          row<&E::deadline>("deadline", "Past it a request goes down the ladder.")
+              .range(0.001, 3600)}};
+  return schema;
+}
+
+const Schema& sim_schema() {
+  using S = Sim;
+  static const Schema schema{
+      .name = "signalbox.sim",
+      .fields = {
+          row<&S::embedded>("embedded", "Start simulated engines for models without a backend.")
+              .restart(),
+          row<&S::replicas>("replicas", "Simulated engines per model.").range(1, 64).restart()}};
+  return schema;
+}
+
+}  // namespace
+
+const Schema& own_schema() {
+  using O = Own;
+  static const Schema schema{
+      .name = "signalbox",
+      .fields = {
+          child<&O::http>("http", http_schema, "The OpenAI-compatible door."),
+          child<&O::admin>("admin", admin_schema, "The door for metrics and operators."),
+          child<&O::limits>("limits", limits_schema, "Sizes and times."),
+          child<&O::balancer>("balancer", balancer_schema, "Choice of a replica."),
+          child<&O::retry>("retry", retry_schema, "Further attempts."),
+          child<&O::health>("health", health_schema, "Health checks and ejection."),
+          child<&O::access_log>("access_log", access_log_schema, "The access log."),
+          child<&O::encoder>("encoder", encoder_schema,
+                             "The encoder behind domain and embedding signals."),
+          child<&O::sim>("sim", sim_schema, "Simulated engines."),
+          row<&O::trusted_peers>(
+              "trusted_peers", "Addresses or CIDRs whose identity headers count; default is none."),
+          row<&O::user_id_header>("user_id_header", "Header that names the user."),
+          row<&O::user_groups_header>("user_groups_header", "Header that lists the user's groups."),
+          row<&O::metadata_headers>(
+              "metadata_headers", "Headers offered to metadata rules beside the body's metadata."),
+          row<&O::io_threads>("io_threads", "I/O threads; 0 takes the CPU budget.")
+              .range(0, 1024)
+              .restart()}};
+  return schema;
+}
+
+}  // namespace signalbox::config
