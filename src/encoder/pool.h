@@ -42,9 +42,9 @@ class Pool {
  private:
   struct Job {
     std::string text;
-    Demand demand;
+    Demand demand = Demand::kNone;
     Done done;
-    Deadline deadline;
+    Deadline deadline = Deadline::none();
   };
   void work();
 

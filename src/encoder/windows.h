@@ -1,0 +1,26 @@
+// Which parts of a long text the encoder looks at.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+namespace signalbox::encoder {
+
+struct Window {
+  std::size_t begin = 0;  // index of its first token
+  std::size_t count = 0;
+};
+
+struct WindowLimits {
+  std::size_t whole_max = 0;    // texts up to here are one window
+  std::size_t window_max = 0;   // tokens of a window of a longer text
+  std::size_t windows_max = 0;  // at least 1
+};
+
+// One window for a short text, also for an empty one. A longer text gets as many equal windows as cover it, evenly
+// spread so that neighbours overlap; if windows_max do not cover it, windows_max evenly spread from head to tail.
+std::vector<Window> plan_windows(std::size_t tokens, const WindowLimits& limits);
+// Tokens in at least one window.
+std::size_t tokens_seen(const std::vector<Window>& windows);
+
+}  // namespace signalbox::encoder
