@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "config/model.h"
+#include "exchange/leaf.h"
 #include "http/headers.h"
 #include "json/document.h"
 #include "json/splice.h"
@@ -102,6 +103,12 @@ struct SignalValue {
 // How domain was found; the ladder of degradation. A header names the rung when it is not the encoder.
 enum class Rung : std::uint8_t { kNone, kEncoder, kEmbedding, kKeyword, kDefault };
 
+// What the leaves of one kind took together; a kind's leaves share one scan or one pass.
+struct KindCost {
+  std::uint32_t leaves = 0;  // evaluated
+  Duration time{};
+};
+
 // Written by signals/: values by leaf index of the compiled program, and what the encoder said.
 struct Signals {
   std::vector<SignalValue> leaves;
@@ -113,7 +120,8 @@ struct Signals {
   std::uint32_t encoder_passes = 0;
   std::uint32_t tokens_seen = 0;   // tokens the encoder looked at
   std::uint32_t tokens_total = 0;  // tokens of the whole text; more than seen means sampled
-  Duration encoder_time{};
+  Duration encoder_time{};         // waiting for the encoder, queue included
+  std::array<KindCost, kLeafKindCount> kinds{};  // by LeafKind; names of metrics are the pipeline's
 };
 
 // Written by decision/: the winner. `decision` is nullptr when nothing matched (default model).

@@ -7,18 +7,15 @@
 #include <utility>
 
 #include "api/error_body.h"
-#include "http/chunked.h"
+#include "http/body.h"
 #include "listener/http/http_sink.h"
 
 namespace signalbox::listener {
 namespace {
 
-// One read of heads and chunked bodies; long bodies of known length are read straight into place.
-constexpr std::size_t kReadBytes = 8 << 10;
-// Room made for a body before its bytes come; a client that announces 64 MiB and sends nothing gets no more.
-constexpr std::size_t kBodyReserveBytes = 1 << 20;
 // Unread request bytes swallowed after an early error, so that the client reads the answer instead of a reset.
 constexpr std::size_t kLingerBytesMax = 1 << 20;
+constexpr std::size_t kLingerReadBytes = 16 << 10;
 constexpr std::chrono::seconds kLingerTimeout{2};
 
 }  // namespace
@@ -31,15 +28,12 @@ void ClientInput::start(Deadline deadline) {
   }
   pending_ = true;
   timed_out_ = false;
-  filled_before_ = buffer_.size();
-  buffer_.resize_and_overwrite(filled_before_ + kReadBytes,
-                               [](char*, std::size_t size) { return size; });
-  stream_.start_read(std::span(buffer_).subspan(filled_before_), deadline, *this);
+  stream_.start_read(buffer_.room(), deadline, *this);
 }
 
 void ClientInput::complete(Result<std::size_t> result) {
   pending_ = false;
-  buffer_.resize(filled_before_ + (result ? *result : 0));
+  if (result) buffer_.commit(*result);
   if (!result || *result == 0) ended_ = !timed_out_;
   if (ended_ && gone_ != nullptr) std::exchange(gone_, nullptr)->cancel();
   if (auto handle = std::exchange(waiting_, {})) handle.resume();
@@ -81,7 +75,7 @@ net::Task<Result<std::optional<http::RequestHead>>> Connection::read_head(
   bool begun = false;
   for (;;) {
     if (!input_.buffer().empty()) {
-      auto head = http::parse_request_head(input_.buffer(), scan);
+      auto head = http::parse_request_head(input_.buffer().data(), scan);
       if (!head) co_return std::unexpected(std::move(head).error());
       if (*head) co_return std::move(*head);
       if (!begun) {
@@ -101,75 +95,24 @@ net::Task<Result<std::optional<http::RequestHead>>> Connection::read_head(
   }
 }
 
-net::Task<Result<std::string>> Connection::read_length(std::uint64_t length,
-                                                       const ConnectionSettings& settings) {
-  std::string& buffer = input_.buffer();
-  std::string body;
-  body.reserve(std::min<std::uint64_t>(length, kBodyReserveBytes));
-  const std::size_t at_hand = std::min<std::uint64_t>(length, buffer.size());
-  body.assign(buffer, 0, at_hand);
-  buffer.erase(0, at_hand);
-  while (body.size() < length) {
-    const std::size_t have = body.size();
-    const std::size_t room =
-        std::min<std::uint64_t>(length - have, std::max(kBodyReserveBytes, have));
-    // Straight into the body: no second copy of a long prompt.
-    body.resize_and_overwrite(have + room, [](char*, std::size_t size) { return size; });
-    const auto got = co_await stream_->read_some(
-        std::span(body).subspan(have), Deadline::after(loop_.now(), settings.body_timeout));
-    if (!got) {
-      if (got.error().code == Code::kRequestTimeout)
-        co_return fail(Code::kRequestTimeout, "request body too slow");
-      co_return fail(Code::kCancelled, "client went away");
-    }
-    if (*got == 0) co_return fail(Code::kCancelled, "client closed before the end of its body");
-    body.resize(have + *got);
-  }
-  co_return body;
-}
-
-net::Task<Result<std::string>> Connection::read_chunked(const ConnectionSettings& settings) {
-  http::ChunkDecoder decoder(Code::kInvalidArgument);
-  std::string body;
-  for (;;) {
-    std::string& buffer = input_.buffer();
-    std::size_t consumed = 0;
-    while (!decoder.done()) {
-      auto step = decoder.next(std::string_view(buffer).substr(consumed));
-      if (!step) co_return std::unexpected(std::move(step).error());
-      if (step->consumed == 0) break;
-      consumed += step->consumed;
-      if (body.size() + step->payload.size() > settings.body_bytes_max) {
-        co_return fail(Code::kPayloadTooLarge,
-                       fmt::format("request body exceeds {} bytes", settings.body_bytes_max));
-      }
-      body.append(step->payload);
-    }
-    buffer.erase(0, consumed);
-    if (decoder.done()) co_return body;
-    input_.start(Deadline::after(loop_.now(), settings.body_timeout));
-    auto more = co_await input_.wait();
-    if (!more) co_return std::unexpected(std::move(more).error());
-    if (!*more) co_return fail(Code::kCancelled, "client closed before the end of its body");
-  }
-}
-
 net::Task<Result<std::string>> Connection::read_body(const http::RequestHead& head,
                                                      const ConnectionSettings& settings) {
   if (head.body.kind == http::Framing::kNone) co_return std::string{};
-  if (head.body.kind == http::Framing::kLength && head.body.length > settings.body_bytes_max) {
-    co_return fail(Code::kPayloadTooLarge, fmt::format("request body of {} bytes exceeds {}",
-                                                       head.body.length, settings.body_bytes_max));
-  }
-  if (head.expect_continue && input_.buffer().empty()) {
+  const bool too_large =
+      head.body.kind == http::Framing::kLength && head.body.length > settings.body_bytes_max;
+  // A client that waits for "100 Continue" is told of its too long body instead of being invited to send it.
+  if (head.expect_continue && !too_large && input_.buffer().empty()) {
     const std::array<std::string_view, 1> parts = {http::kContinue};
     const auto sent =
         co_await stream_->write_all(parts, Deadline::after(loop_.now(), settings.write_timeout));
     if (!sent) co_return fail(Code::kCancelled, "client went away");
   }
-  if (head.body.kind == http::Framing::kLength)
-    co_return co_await read_length(head.body.length, settings);
-  co_return co_await read_chunked(settings);
+  http::BodyReader reader(*stream_, input_.buffer(), head.body, http::Side::kClient);
+  const http::BodyReader::Limits bounds{
+      .bytes_max = settings.body_bytes_max,
+      .idle = settings.body_timeout,
+      .total = Deadline::after(loop_.now(), settings.total_timeout)};
+  co_return co_await reader.read_all(&loop_.clock(), bounds);
 }
 
 net::Task<void> Connection::reject(const Error& error, const ConnectionSettings& settings,
@@ -184,13 +127,16 @@ net::Task<void> Connection::reject(const Error& error, const ConnectionSettings&
   headers.add("x-request-id", request_id);
   const HttpSink::Client client{.version_minor = 1, .keep_alive = false, .head_request = false};
   HttpSink sink(*stream_, loop_, dates_, client, settings.write_timeout);
-  static_cast<void>(co_await sink.start(traits(error.code).http_status, headers, body.size()));
-  static_cast<void>(co_await sink.write(body));
+  http::ResponseStart start;
+  start.status = traits(error.code).http_status;
+  start.headers = std::move(headers);
+  start.body = {http::Framing::kLength, body.size()};
+  static_cast<void>(co_await sink.start(std::move(start), body));
   static_cast<void>(co_await sink.finish());
   // Closing with unread bytes in the socket would reset it and the client might never see the answer.
   const Deadline deadline = Deadline::after(loop_.now(), kLingerTimeout);
   std::size_t swallowed = 0;
-  std::string scratch(kReadBytes, '\0');
+  std::string scratch(kLingerReadBytes, '\0');
   while (swallowed < kLingerBytesMax && !deadline.passed(loop_.now())) {
     const auto got = co_await stream_->read_some(scratch, deadline);
     if (!got || *got == 0) break;
@@ -240,7 +186,7 @@ net::Task<void> Connection::serve(const SettingsSource& settings_now) {
       break;
     }
     if (!*head) break;
-    input_.buffer().erase(0, (*head)->head_bytes);
+    input_.buffer().consume((*head)->head_bytes);
     if (!co_await serve_request(*std::move(*head), *settings)) break;
   }
   co_await input_.stop();

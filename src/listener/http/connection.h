@@ -12,6 +12,7 @@
 
 #include "base/random.h"
 #include "http/message_writer.h"
+#include "http/read_buffer.h"
 #include "http/request_head.h"
 #include "listener/http/client_request.h"
 #include "listener/http/handler.h"
@@ -35,12 +36,12 @@ struct ConnectionSettings {
 
 using SettingsSource = std::function<std::shared_ptr<const ConnectionSettings>()>;
 
-// Reads of the client's stream, at most one under way, into a growing buffer.
+// Reads of the client's stream, at most one under way, into the connection's buffer.
 class ClientInput final : public net::IoCompletion {
  public:
   ClientInput(net::Stream& stream, net::Loop& loop) : stream_(stream), loop_(loop) {}
 
-  std::string& buffer() { return buffer_; }
+  http::ReadBuffer& buffer() { return buffer_; }
   // Starts a read unless the stream has ended; one already under way gets the new deadline.
   void start(Deadline deadline);
   // Waits for the read under way to end. Result: more bytes came (true), the client closed or failed (false).
@@ -58,8 +59,7 @@ class ClientInput final : public net::IoCompletion {
  private:
   net::Stream& stream_;
   net::Loop& loop_;
-  std::string buffer_;
-  std::size_t filled_before_ = 0;  // size of buffer_ before the read under way
+  http::ReadBuffer buffer_;
   bool pending_ = false;
   bool ended_ = false;
   bool timed_out_ = false;
@@ -89,9 +89,6 @@ class Connection {
   net::Task<Result<std::optional<http::RequestHead>>> read_head(const ConnectionSettings& settings);
   net::Task<Result<std::string>> read_body(const http::RequestHead& head,
                                            const ConnectionSettings& settings);
-  net::Task<Result<std::string>> read_length(std::uint64_t length,
-                                             const ConnectionSettings& settings);
-  net::Task<Result<std::string>> read_chunked(const ConnectionSettings& settings);
   // True when the connection may carry another request.
   net::Task<bool> serve_request(http::RequestHead head, const ConnectionSettings& settings);
   net::Task<void> reject(const Error& error, const ConnectionSettings& settings, bool messages_api);

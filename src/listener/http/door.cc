@@ -48,8 +48,11 @@ net::Task<void> HttpDoor::refuse(std::unique_ptr<net::Stream> stream) {
   headers.add("Retry-After", "1");
   const HttpSink::Client client{.version_minor = 1, .keep_alive = false, .head_request = false};
   HttpSink sink(*stream, loop_, dates_, client, kRefuseTimeout);
-  static_cast<void>(co_await sink.start(traits(error.code).http_status, headers, body.size()));
-  static_cast<void>(co_await sink.write(body));
+  http::ResponseStart start;
+  start.status = traits(error.code).http_status;
+  start.headers = std::move(headers);
+  start.body = {http::Framing::kLength, body.size()};
+  static_cast<void>(co_await sink.start(std::move(start), body));
   static_cast<void>(co_await sink.finish());
   stream->close();
   count_.open.fetch_sub(1, std::memory_order_relaxed);

@@ -1,5 +1,5 @@
 // ClientSink over one HTTP/1.x connection. Chooses the framing the client can take: known length, chunked, or (HTTP/1.0)
-// close at the end. The head leaves with the first piece of the body in one system call; a streamed piece is one call.
+// close at the end. Head and first piece of the body leave in one system call; every later piece is one call.
 #pragma once
 
 #include <cstdint>
@@ -8,13 +8,13 @@
 #include <string_view>
 
 #include "base/clock.h"
-#include "exchange/client_sink.h"
+#include "http/client_sink.h"
 #include "http/message_writer.h"
 #include "net/stream.h"
 
 namespace signalbox::listener {
 
-class HttpSink final : public exchange::ClientSink {
+class HttpSink final : public http::ClientSink {
  public:
   struct Client {
     int version_minor = 1;
@@ -30,11 +30,9 @@ class HttpSink final : public exchange::ClientSink {
         client_(client),
         write_timeout_(write_timeout) {}
 
-  net::Task<Result<void>> start(int status, const http::Headers& headers,
-                                std::optional<std::uint64_t> body_bytes) override;
+  net::Task<Result<void>> start(http::ResponseStart head, std::string_view first) override;
   net::Task<Result<void>> write(std::string_view piece) override;
   net::Task<Result<void>> finish() override;
-  void abort() override;
   bool started() const override { return started_; }
 
   // After the handler: the answer is complete and the connection may carry another request.
@@ -44,7 +42,8 @@ class HttpSink final : public exchange::ClientSink {
   void close_after() { client_.keep_alive = false; }
 
  private:
-  net::Task<Result<void>> send(std::span<const std::string_view> parts);
+  net::Task<Result<void>> send(net::WriteParts parts);
+  net::Task<Result<void>> send_piece(std::string_view head, std::string_view piece);
 
   net::Stream& stream_;
   net::Loop& loop_;
