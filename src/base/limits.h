@@ -18,6 +18,11 @@ inline constexpr std::size_t kConnectionsMax =
 inline constexpr std::size_t kRelayBufferBytes = 32 << 10;  // one read of a relayed body
 inline constexpr std::size_t kChunkLineBytesMax = 1 << 10;  // chunk-size line with extensions
 inline constexpr std::size_t kTrailerBytesMax = 16 << 10;
+inline constexpr std::size_t kReadBufferBytesMax = 2 * kHeadBytesMax;  // one connection; a head and a read more
+// Memory reserved on the word of a Content-Length alone; bodies grow past it as they arrive.
+inline constexpr std::size_t kBodyReserveBytesMax = 1 << 20;
+// Answers to our own requests: health checks, metric scrapes of engines with many models, trace exports.
+inline constexpr std::size_t kFetchBodyBytesMax = 4 << 20;
 // JSON.
 inline constexpr std::size_t kJsonDepthMax = 128;
 inline constexpr std::size_t kJsonNodesMax = 4 << 20;
@@ -93,9 +98,12 @@ inline constexpr std::chrono::seconds kFirstByteTimeout{
     300};  // LLM prefill of a long prompt behind a queue
 inline constexpr std::chrono::seconds kStreamIdleTimeout{120};  // between two bytes of a response
 inline constexpr std::chrono::seconds kTotalTimeout{1800};
+// An unused upstream connection is kept so long; engines behind uvicorn close theirs after 5 s, which is noticed.
+inline constexpr std::chrono::seconds kUpstreamIdleTimeout{60};
 inline constexpr std::chrono::seconds kDrainTimeout{30};  // SIGTERM to forced close
 
 static_assert(kRelayBufferBytes >= kChunkLineBytesMax);
+static_assert(kReadBufferBytesMax % kRelayBufferBytes == 0);  // read buffers double
 static_assert(kSseFrameBytesMax >= kRelayBufferBytes);
 
 }  // namespace signalbox::limits
