@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "config/join.h"
+#include "config/legacy/shape.h"
 #include "config/tables/document.h"
 #include "config/tables/tables.h"
 #include "config/validate.h"
@@ -70,7 +71,8 @@ LoadReport load_report(std::string_view text, const std::string& file_name,
                   "begin with version: v0.3, or see examples/");
   }
   Reader reader(file_name, options.environment ? options.environment : Environment(environment));
-  return load_tree(*tree, Generation::kCanonicalV03, std::move(reader));
+  const Shape shape = to_canonical(*std::move(tree), reader);
+  return load_tree(shape.tree, shape.generation, std::move(reader));
 }
 
 Result<Loaded> load_text(std::string_view text, const std::string& file_name,

@@ -11,31 +11,11 @@ namespace signalbox::config {
 namespace {
 
 // Something that is switched off is not missed.
-bool switched_off(const Node& node) { return equal_ignore_case(node.text("enabled"), "false"); }
-
-void check_known(Reader& reader, const Field& field, const Node& node) {
-  // Values that a later release will substitute are not looked at today.
-  if (node.is_scalar() && node.scalar.find("${") != std::string::npos) return;
-  switch (field.type) {
-    case Type::kBoolean:
-      reader.boolean(node);
-      return;
-    case Type::kInteger:
-      reader.integer(node);
-      return;
-    case Type::kNumber:
-      reader.number(node);
-      return;
-    case Type::kStringList:
-      if (!node.is_scalar()) reader.expect_sequence(node);
-      return;
-    case Type::kStringMap:
-      reader.expect_map(node);
-      return;
-    default:
-      reader.text(node);
-      return;
-  }
+bool switched_off(const Field& field, const Node& node) {
+  if (node.is_sequence() && node.items.empty()) return true;
+  const auto enabled = node.text("enabled");
+  return field.is_opt_in ? !equal_ignore_case(enabled, "true")
+                         : equal_ignore_case(enabled, "false");
 }
 
 }  // namespace
@@ -65,7 +45,7 @@ void Schema::read(Reader& reader, const Node& node, void* object) const {
     }
     if (entry.value.is_null()) continue;  // "key:" with nothing behind it is the default
     const Reader::Scope scope(reader, entry.key, entry.value);
-    if (!field->feature.empty() && !switched_off(entry.value))
+    if (!field->feature.empty() && !switched_off(*field, entry.value))
       reader.not_yet(field->feature, entry.mark);
     field->read(reader, *field, entry.value, object);
   }

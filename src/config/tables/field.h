@@ -50,11 +50,12 @@ struct Field {
   std::vector<std::string_view> words;  // the only values allowed
   bool is_required = false;
   bool is_reloadable = true;  // false: a change needs a restart
-  std::string_view feature;   // not empty: key of a later release, named so in the finding
+  std::string feature;        // not empty: key of a later release, named so in the finding
   std::function<const Schema&()> nested;  // of kStruct, kList, kMap
   // kStruct whose keys depend on a sibling `type`: word -> rows; for the reference page and the JSON schema.
   std::function<std::vector<std::pair<std::string_view, const Schema*>>()> variants;
-  Read read;  // checks and stores; object is nullptr for key-only rows
+  bool is_opt_in = false;  // of a feature: off unless `enabled: true` stands in it
+  Read read;               // checks and stores; object is nullptr for key-only rows
   std::function<std::string()> show_default;  // text of the default, may be empty
 
   Field range(double min, double max) && {
@@ -83,6 +84,10 @@ struct Field {
   }
   Field later(std::string_view name) && {
     feature = name;
+    return std::move(*this);
+  }
+  Field opt_in() && {
+    is_opt_in = true;
     return std::move(*this);
   }
 };

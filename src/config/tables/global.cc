@@ -47,7 +47,8 @@ const Schema& router_schema() {
            group("skip_processing", skip_processing_schema, "Requests that pass unexamined."),
            later_part("model_selection", "ModelSelection", "model selection",
                       "Learned choice between models."),
-           later_part("learning", "Learning", "router learning", "Adaptation to what happens.")},
+           later_part("learning", "Learning", "router learning", "Adaptation to what happens.")
+               .opt_in()},
       .after = [](Reader& reader, const Node& node, void* object) {
         if (static_cast<G*>(object)->config_source == "kubernetes") {
           reader.not_yet("config_source kubernetes", node.entry("config_source")->mark);
@@ -141,7 +142,8 @@ const Schema& services_schema() {
           later_part("ratelimit", "RateLimit", "rate limits", "Quotas by user, group and model."),
           later_part("management_api", "ManagementAPI", "management API",
                      "Changing the configuration by HTTP."),
-          later_part("router_replay", "RouterReplay", "router replay", "Record of decisions."),
+          later_part("router_replay", "RouterReplay", "router replay", "Record of decisions.")
+              .opt_in(),
           later_part("startup_status", "StartupStatus", "startup status",
                      "Where progress is kept.")}};
   return schema;
@@ -152,9 +154,10 @@ const Schema& stores_schema() {
       .name = "global.stores",
       .fields = {later_part("response_cache", "ResponseCacheStore", "response cache",
                             "Store of the response cache."),
-                 later_part("memory", "Memory", "memory", "Store of memories."),
+                 later_part("memory", "Memory", "memory", "Store of memories.").opt_in(),
                  later_part("vector_store", "VectorStore", "vector stores",
-                            "Store of uploaded documents.")},
+                            "Store of uploaded documents.")
+                     .opt_in()},
       .aliases = {{"semantic_cache", "response_cache"},
                   {"semantic-cache", "response_cache"},
                   {"response-cache", "response_cache"}}};
@@ -164,8 +167,9 @@ const Schema& stores_schema() {
 const Schema& integrations_schema() {
   static const Schema schema{
       .name = "global.integrations",
-      .fields = {later_part("tools", "Tools", "tool selection", "Choice of tools by the prompt."),
-                 later_part("looper", "Looper", "looper", "Several calls for one request.")}};
+      .fields = {
+          later_part("tools", "Tools", "tool selection", "Choice of tools by the prompt.").opt_in(),
+          later_part("looper", "Looper", "looper", "Several calls for one request.")}};
   return schema;
 }
 

@@ -292,7 +292,7 @@ Field later_kind(const Kind& kind) {
   Field field =
       known_list(kind.key, [&kind]() -> const Schema& { return known_schema(kind.schema); });
   field.doc = "Signals of a later release.";
-  field.feature = kind.key;
+  field.feature = fmt::format("signal {}", kind.type);
   field.read = [&kind](Reader& reader, const Field& self, const Node& node, void* object) {
     if (!reader.expect_sequence(node)) return;
     for (std::size_t i = 0; i < node.items.size(); ++i) {
