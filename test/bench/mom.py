@@ -11,7 +11,7 @@ from report import Report, median
 
 ROUNDS = 3
 TEXTS = {
-    'short': 'What is the derivative of f(x) = x^3?',
+    'small': 'What is the derivative of f(x) = x^3?',
     '64-tokens': 'A farmer has a rectangular field whose length is three times its width and whose perimeter is four hundred '
                  'metres. He wants to divide it into two equal parts by a fence that runs parallel to the shorter side. How '
                  'many metres of fence does he need, and what is the area of each part in square metres?',

@@ -11,6 +11,7 @@ dev_lint() {
   done
   need_packages build lint test
   local status=0
+  if [[ $fix -eq 1 ]]; then "$(python_base)" "$ROOT/tools/tidy/limits_document.py" --write; fi
   lint_format "$all" "$fix" || status=1
   lint_tidy || status=1
   lint_clang_tidy "$all" || status=1

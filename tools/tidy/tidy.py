@@ -11,6 +11,7 @@ from pathlib import Path
 import bans
 import cpp
 import includes
+import limits_document
 
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 600
@@ -150,12 +151,9 @@ def check_documents(tree, known):
             tree.report('HACKING.md', 1, 'document', f'src/{name}/ has no line')
     if 'src/base/limits.h' not in tree.paths:
         return
-    limits = set(re.findall(r'\bconstexpr\s+[\w:]+\s+(k\w+)', tree.read('src/base/limits.h')))
-    listed = set(re.findall(r'`(k[A-Z]\w+)`', tree.read('docs/limits.md') if 'docs/limits.md' in tree.paths else ''))
-    for name in sorted(limits - listed):
-        tree.report('docs/limits.md', 1, 'document', f'{name} of src/base/limits.h is not listed')
-    for name in sorted(listed - limits):
-        tree.report('docs/limits.md', 1, 'document', f'{name} is not in src/base/limits.h')
+    wanted = limits_document.document(tree.read('src/base/limits.h'))
+    if 'docs/limits.md' not in tree.paths or tree.read('docs/limits.md') != wanted:
+        tree.report('docs/limits.md', 1, 'document', 'not what src/base/limits.h says: tools/tidy/limits_document.py --write')
 
 
 def check_tree(root):

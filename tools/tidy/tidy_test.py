@@ -7,6 +7,7 @@ import unittest
 from pathlib import Path
 
 import cpp
+import limits_document
 import tidy
 
 LIBRARIES = '''signalbox_library(NAME base LAYER 0)
@@ -151,10 +152,15 @@ class Texts(TreeTest):
         self.assertEqual(self.rules_of(text, 'src/json/x_test.cc'), [])
         self.assertEqual(self.rules_of(text, 'src/json/words_data.cc'), [])
 
-    def test_limits_and_their_document_agree(self):
-        self.write('src/base/limits.h', '#pragma once\ninline constexpr std::size_t kOneMax = 1;\n')
-        self.write('docs/limits.md', '`kTwoMax`\n')
-        self.assertEqual(self.rules('docs/limits.md'), ['document', 'document'])
+    def test_the_limits_document_is_what_the_header_says(self):
+        header = '#pragma once\nnamespace signalbox::limits {\n// Sizes.\ninline constexpr std::size_t kOneMax =\n    4 << 20;  // why\n}\n'
+        self.write('src/base/limits.h', header)
+        self.assertEqual(self.rules('docs/limits.md'), ['document'])
+        document = limits_document.document(header)
+        self.assertIn('Sizes.', document)
+        self.assertIn('| `kOneMax` | 4 Mi | why |', document)
+        self.write('docs/limits.md', document)
+        self.assertEqual(self.rules('docs/limits.md'), [])
 
 
 class Lexing(unittest.TestCase):
