@@ -1,5 +1,6 @@
 // Every bound in one place. Each queue, buffer, batch and retry of the program is limited by a constant of this file or
-// by a configuration key whose default is one; docs/limits.md is written from it (./dev lint --fix). Sizes are bytes, counts plain.
+// by a configuration key whose default is one. docs/limits.md is written from this file (./dev lint --fix). Sizes are
+// bytes, counts plain.
 #pragma once
 
 #include <chrono>

@@ -52,7 +52,7 @@ std::string json_escape(std::string_view text) {
 }
 
 bool& json_lines() {
-  static bool value = false;
+  static bool value = false;  // tidy: allow(hidden-state) set by configure() before threads exist
   return value;
 }
 

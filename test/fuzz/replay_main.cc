@@ -20,7 +20,8 @@ int main(int argc, char** argv) {
     if (!entry.is_regular_file()) continue;
     std::ifstream file(entry.path(), std::ios::binary);
     const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-    std::printf("%s\n", entry.path().filename().c_str());  // the last name printed is the one that failed
+    std::printf("%s\n",
+                entry.path().filename().c_str());  // the last name printed is the one that failed
     std::fflush(stdout);
     LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
     ++inputs;

@@ -16,7 +16,7 @@ class Ban(NamedTuple):
 
 BANS = [
     Ban('thread', r'\bstd::j?thread\b', 'run it on a net::Loop, or on the encoder\'s compute pool',
-        ('src/net/', 'src/tensor/', 'src/encoder/', 'src/telemetry/', 'apps/') + TESTS),
+        ('src/net/', 'src/tensor/', 'src/encoder/', 'src/telemetry/', 'src/pipeline/core.', 'src/sim/server.', 'apps/') + TESTS),
     Ban('detach', r'(?:\.|->)detach\s*\(', 'own the thread and join it; tasks without a parent belong to a net::TaskGroup'),
     Ban('async', r'\bstd::async\b', 'post to a net::Loop and wait for a net::OneShot'),
     Ban('random', r'\b(?:std::)?(?:rand|srand|drand48)\s*\(|\bstd::(?:random_device|mt19937(?:_64)?)\b',
@@ -27,7 +27,8 @@ BANS = [
         'Clock::unix_time() of base/clock.h', ('src/base/clock.', 'test/bench/')),
     Ban('clock', r'\b(?:steady|high_resolution)_clock::now\b', 'Clock::now() or Loop::now(): a simulation must be able to drive it',
         ('src/base/clock.', 'src/net/', '*_bench.cc', 'test/bench/')),
-    Ban('new', r'(?<!operator )\bnew\s+[A-Za-z_:]', 'std::make_unique, or a container'),
+    Ban('new', r'(?<!operator )(?<!>\()\bnew\s+[A-Za-z_:]',
+        'std::make_unique, std::unique_ptr<T>(new T(...)) where the constructor is private, or a container'),
     Ban('delete', r'(?<!operator )(?<!= )(?<!=)\bdelete\b(?:\s*\[\s*\])?\s*[A-Za-z_(*]', 'std::unique_ptr'),
     Ban('malloc', r'\b(?:std::)?(?:malloc|calloc|realloc|free)\s*\(', 'a container or std::unique_ptr',
         ('src/net/frame_pool.cc',)),
@@ -35,7 +36,7 @@ BANS = [
     Ban('using-namespace', r'\busing\s+namespace\s+(?!std::(?:chrono_|string_|string_view_)?literals\b)',
         'name what you use: `using signalbox::json::Document;`'),
     Ban('stdout', r'\bstd::(?:cout|cerr|clog)\b|(?<![\w:])(?:std::)?(?:printf|puts|putchar)\s*\(|\bfmt::print\b',
-        'log::info() of base/log.h; only apps/ talk to the terminal', ('apps/',) + TESTS),
+        'log::info() of base/log.h; only apps/ talk to the terminal', ('apps/', 'train/') + TESTS),
     Ban('endl', r'\bstd::endl\b', r"'\n'"),
     Ban('assert', r'(?<![\w:])assert\s*\(', 'SBX_ASSERT of base/assert.h, which stays on in release'),
     Ban('throw', r'\bthrow\b(?!\s*\()', 'return fail(Code::..., ...): errors are values', ('*_test.cc',)),

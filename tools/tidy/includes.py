@@ -33,9 +33,10 @@ THIRD_PARTY = {
     'sys/socket.h': {'src/net', 'tests'},
     'sys/epoll.h': {'src/net', 'tests'},
     'netinet/': {'src/net', 'tests'},
-    'arpa/': {'src/net', 'tests'},
+    'arpa/inet.h': {'src/net', 'src/listener', 'tests'},
+    'sys/statvfs.h': {'src/telemetry'},
     'netdb.h': {'src/net', 'tests'},
-    'poll.h': {'src/net', 'src/config', 'tests'},
+    'poll.h': {'src/net', 'src/config', 'src/telemetry', 'tests'},
     'sys/inotify.h': {'src/config'},
     'pthread.h': {'src/base', 'src/net', 'src/tensor', 'src/encoder', 'apps'},
     'linux/': {'src/base', 'src/net', 'src/tensor', 'tests'},
@@ -64,6 +65,8 @@ def libraries(cmake_text):
 
 
 def _check_own(path, header, folder, library, known):
+    if header.startswith('net/testing/') and not path.endswith(TEST_FILES) and not path.startswith('src/net/testing/'):
+        return f'"{header}": virtual time and scripted streams are for tests'
     target = header.split('/')[0]
     layer, deps, test_deps = library
     allowed = deps | {folder} | (test_deps if path.endswith(TEST_FILES) else set())
