@@ -1,0 +1,210 @@
+#include "signals/evaluator.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace signalbox::signals {
+
+using exchange::LeafKind;
+
+// Borrows a prepared scratch for one scan; an evaluation never waits, so threads never hold more than one each.
+class Evaluator::Lease {
+ public:
+  explicit Lease(const Evaluator& owner) : owner_(owner) {
+    {
+      const std::lock_guard lock(owner_.scratches_mutex_);
+      if (!owner_.scratches_.empty()) {
+        scratch_ = std::move(owner_.scratches_.back());
+        owner_.scratches_.pop_back();
+      }
+    }
+    if (scratch_) return;
+    scratch_ = std::make_unique<Scratch>();
+    if (!owner_.prepare(*scratch_)) scratch_.reset();
+  }
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+  ~Lease() {
+    if (!scratch_) return;
+    scratch_->reset();
+    const std::lock_guard lock(owner_.scratches_mutex_);
+    owner_.scratches_.push_back(std::move(scratch_));
+  }
+  // Null when there is no memory for one.
+  Scratch* get() const { return scratch_.get(); }
+
+ private:
+  const Evaluator& owner_;
+  std::unique_ptr<Scratch> scratch_;
+};
+
+// Adds the time from construction to destruction to one kind's account.
+class Evaluator::KindTimer {
+ public:
+  KindTimer(const Clock& clock, exchange::Signals& out, LeafKind kind, std::size_t leaves)
+      : clock_(clock), cost_(out.kinds[static_cast<std::size_t>(kind)]), start_(clock.now()) {
+    cost_.leaves += static_cast<std::uint32_t>(leaves);
+  }
+  KindTimer(const KindTimer&) = delete;
+  KindTimer& operator=(const KindTimer&) = delete;
+  ~KindTimer() { cost_.time += clock_.now() - start_; }
+
+ private:
+  const Clock& clock_;
+  exchange::KindCost& cost_;
+  TimePoint start_;
+};
+
+Evaluator::~Evaluator() = default;
+
+Result<void> Evaluator::prepare(Scratch& scratch) const {
+  SBX_CHECK_OK(scratch.prepare(keywords_.matcher()));
+  SBX_CHECK_OK(scratch.prepare(domain_keywords_.matcher()));
+  return structures_.prepare(scratch);
+}
+
+exchange::SignalValue Evaluator::evaluate_fact(const Slot& slot, const Inputs& inputs) const {
+  switch (slot.kind) {
+    case LeafKind::kMetadata:
+      return metadata_.evaluate(slot.rule, inputs);
+    case LeafKind::kAuthz:
+      return roles_.evaluate(slot.rule, inputs);
+    case LeafKind::kConversation:
+      return conversations_.evaluate(slot.rule, inputs);
+    case LeafKind::kContext:
+      return contexts_.evaluate(slot.rule, inputs);
+    default:
+      return failed();
+  }
+}
+
+void Evaluator::evaluate_languages(std::span<const std::uint32_t> leaves, std::string_view text,
+                                   std::span<exchange::SignalValue> values, exchange::Signals& out) const {
+  if (language_model_ == nullptr) {
+    for (const std::uint32_t leaf : leaves) values[leaf] = failed();
+    return;
+  }
+  const LanguageGuess guess = language_model_->detect(text);
+  out.language = guess.code;
+  for (const std::uint32_t leaf : leaves) {
+    const Slot& slot = slots_[leaf];
+    const bool same = !guess.code.empty() && languages_[slot.rule] == guess.code;
+    const bool sure = guess.confidence >= static_cast<float>(slot.threshold.value_or(0));
+    values[leaf] = matched(same && sure, same ? guess.confidence : 0.0F);
+  }
+}
+
+void Evaluator::evaluate(std::span<const std::uint32_t> leaves, const Inputs& inputs,
+                         std::span<exchange::SignalValue> values, exchange::Signals& out) const {
+  const std::string_view text = inputs.request.user_text;
+  std::array<std::vector<std::uint32_t>, exchange::kLeafKindCount> by_kind;
+  for (const std::uint32_t leaf : leaves) by_kind[static_cast<std::size_t>(slots_[leaf].kind)].push_back(leaf);
+  const Lease lease(*this);
+  for (std::size_t i = 0; i < by_kind.size(); ++i) {
+    const auto kind = static_cast<LeafKind>(i);
+    const auto& wanted = by_kind[i];
+    if (wanted.empty() || exchange::cost_tier(kind) == exchange::CostTier::kEncoder) continue;
+    const KindTimer timer(clock_, out, kind, wanted.size());
+    if (kind == LeafKind::kLanguage) {
+      evaluate_languages(wanted, text, values, out);
+    } else if (kind == LeafKind::kKeyword && lease.get() != nullptr) {
+      std::vector<Wanted> rules;
+      for (const std::uint32_t leaf : wanted) rules.push_back({slots_[leaf].rule, &values[leaf]});
+      keywords_.evaluate(rules, text, *lease.get());
+    } else if (kind == LeafKind::kStructure && lease.get() != nullptr) {
+      for (const std::uint32_t leaf : wanted) {
+        values[leaf] = structures_.evaluate(slots_[leaf].rule, text, *lease.get());
+      }
+    } else {
+      for (const std::uint32_t leaf : wanted) values[leaf] = evaluate_fact(slots_[leaf], inputs);
+    }
+  }
+}
+
+encoder::Demand Evaluator::encoder_demand(std::span<const std::uint32_t> leaves, bool want_category) const {
+  auto demand = encoder::Demand::kNone;
+  bool domain = want_category;
+  for (const std::uint32_t leaf : leaves) {
+    if (slots_[leaf].kind == LeafKind::kEmbedding) demand |= encoder::Demand::kEmbedding;
+    if (slots_[leaf].kind == LeafKind::kDomain) domain = true;
+  }
+  if (!domain || encoder_ == nullptr) return demand;
+  if (encoder_->has_domain()) return demand | encoder::Demand::kDomain;
+  return domains_.has_prototypes() ? demand | encoder::Demand::kEmbedding : demand;
+}
+
+void Evaluator::settle(std::span<const std::uint32_t> leaves, const DomainVerdict& verdict,
+                       std::span<const float> embedding, std::span<exchange::SignalValue> values,
+                       exchange::Signals& out) const {
+  if (verdict.rung != exchange::Rung::kNone) {
+    out.category = verdict.category;
+    out.category_confidence = verdict.confidence;
+    out.rung = verdict.rung;
+  }
+  for (const std::uint32_t leaf : leaves) {
+    const Slot& slot = slots_[leaf];
+    if (slot.kind == LeafKind::kDomain) values[leaf] = domains_.evaluate(slot.rule, verdict);
+    if (slot.kind == LeafKind::kEmbedding) values[leaf] = embeddings_.evaluate(slot.rule, embedding);
+  }
+}
+
+void Evaluator::apply(const encoder::Analysis& analysis, std::span<const std::uint32_t> leaves, const Inputs& inputs,
+                      std::span<exchange::SignalValue> values, exchange::Signals& out) const {
+  if (analysis.failed()) return degrade(leaves, inputs, values, out);
+  out.encoder_passes += static_cast<std::uint32_t>(analysis.passes);
+  out.tokens_seen = static_cast<std::uint32_t>(analysis.tokens_seen);
+  out.tokens_total = static_cast<std::uint32_t>(analysis.tokens_total);
+  DomainVerdict verdict;
+  if (!analysis.domain.empty()) {
+    verdict = domains_.judge(analysis.domain, exchange::Rung::kEncoder);
+  } else if (!analysis.embedding.empty() && domains_.has_prototypes()) {
+    verdict = domains_.judge(domains_.compare(analysis.embedding), exchange::Rung::kEmbedding);
+  }
+  settle(leaves, verdict, analysis.embedding, values, out);
+}
+
+void Evaluator::degrade(std::span<const std::uint32_t> leaves, const Inputs& inputs,
+                        std::span<exchange::SignalValue> values, exchange::Signals& out) const {
+  DomainVerdict verdict{.rung = exchange::Rung::kDefault};
+  const Lease lease(*this);
+  if (lease.get() != nullptr) {
+    if (const auto guess = domain_keywords_.guess(inputs.request.user_text, *lease.get())) {
+      verdict = {encoder::Encoder::domain_labels()[guess->label], guess->confidence, exchange::Rung::kKeyword};
+    }
+  }
+  settle(leaves, verdict, {}, values, out);
+}
+
+net::Task<void> Evaluator::evaluate_encoder(std::span<const std::uint32_t> leaves, Inputs inputs,
+                                            std::span<exchange::SignalValue> values, exchange::Signals& out,
+                                            Encoding encoding) const {
+  const TimePoint start = clock_.now();
+  const encoder::Demand demand = encoder_demand(leaves, encoding.want_category);
+  std::optional<encoder::Analysis> analysis;
+  if (encoding.pool != nullptr && demand != encoder::Demand::kNone) {
+    const net::OneShot<encoder::Analysis> answer(encoding.loop);
+    const bool accepted = encoding.pool->submit(
+        std::string(inputs.request.user_text), demand,
+        [answer](encoder::Analysis done) { answer.set(std::move(done)); }, encoding.deadline);
+    if (accepted) analysis = co_await answer.wait(encoding.deadline);
+  }
+  if (analysis) {
+    apply(*analysis, leaves, inputs, values, out);
+  } else {
+    degrade(leaves, inputs, values, out);
+  }
+  const Duration spent = clock_.now() - start;
+  out.encoder_time += spent;
+  // One pass answered all of them; each kind that took part is charged the whole wait.
+  for (const LeafKind kind : {LeafKind::kDomain, LeafKind::kEmbedding}) {
+    const auto count = std::count_if(leaves.begin(), leaves.end(),
+                                     [this, kind](std::uint32_t leaf) { return slots_[leaf].kind == kind; });
+    if (count == 0) continue;
+    auto& cost = out.kinds[static_cast<std::size_t>(kind)];
+    cost.leaves += static_cast<std::uint32_t>(count);
+    cost.time += spent;
+  }
+}
+
+}  // namespace signalbox::signals
