@@ -1,0 +1,43 @@
+#include "encoder/windows.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+namespace signalbox::encoder {
+namespace {
+
+constexpr WindowLimits kLimits{.whole_max = 510, .window_max = 254, .windows_max = 8};
+
+TEST(Windows, AShortTextIsOneWindow) {
+  const auto windows = plan_windows(510, kLimits);
+  ASSERT_EQ(windows.size(), 1u);
+  EXPECT_EQ(windows[0].count, 510u);
+  EXPECT_EQ(plan_windows(0, kLimits).size(), 1u);
+}
+
+TEST(Windows, ALongTextKeepsHeadAndTailAndIsCoveredWhileTheWindowsReach) {
+  const auto windows = plan_windows(8 * 254, kLimits);
+  EXPECT_EQ(windows.size(), 8u);
+  EXPECT_EQ(tokens_seen(windows), 8u * 254);
+}
+
+TEST(Windows, AVeryLongTextIsSampledFromHeadToTail) {
+  const auto windows = plan_windows(100'000, kLimits);
+  ASSERT_EQ(windows.size(), 8u);
+  EXPECT_EQ(windows.front().begin, 0u);
+  EXPECT_EQ(windows.back().begin + windows.back().count, 100'000u);
+  EXPECT_EQ(tokens_seen(windows), 8u * 254);
+}
+
+RC_GTEST_PROP(Windows, AreInOrderWithinTheTextAndNeverMoreThanAllowed, (std::uint16_t tokens)) {
+  const auto windows = plan_windows(tokens, kLimits);
+  RC_ASSERT(!windows.empty() && windows.size() <= kLimits.windows_max);
+  RC_ASSERT(windows.front().begin == 0u);
+  RC_ASSERT(windows.back().begin + windows.back().count == tokens);
+  for (std::size_t i = 1; i < windows.size(); ++i) RC_ASSERT(windows[i].begin > windows[i - 1].begin);
+  const std::size_t reach = kLimits.windows_max * kLimits.window_max;
+  RC_ASSERT(tokens_seen(windows) == (tokens <= reach ? tokens : reach));
+}
+
+}  // namespace
+}  // namespace signalbox::encoder
