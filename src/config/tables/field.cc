@@ -18,6 +18,31 @@ bool switched_off(const Field& field, const Node& node) {
                          : equal_ignore_case(enabled, "false");
 }
 
+void check_known(Reader& reader, const Field& field, const Node& node) {
+  // Values that a later release will substitute are not looked at today.
+  if (node.is_scalar() && node.scalar.find("${") != std::string::npos) return;
+  switch (field.type) {
+    case Type::kBoolean:
+      reader.boolean(node);
+      return;
+    case Type::kInteger:
+      reader.integer(node);
+      return;
+    case Type::kNumber:
+      reader.number(node);
+      return;
+    case Type::kStringList:
+      if (!node.is_scalar()) reader.expect_sequence(node);
+      return;
+    case Type::kStringMap:
+      reader.expect_map(node);
+      return;
+    default:
+      reader.text(node);
+      return;
+  }
+}
+
 }  // namespace
 
 const Field* Schema::find(std::string_view key) const {
