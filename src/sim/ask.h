@@ -1,0 +1,36 @@
+// What a client asks a simulated engine for, read from the body of one of the generating paths.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "json/document.h"
+
+namespace signalbox::sim {
+
+enum class Dialect : std::uint8_t { kChat, kCompletions, kResponses, kMessages };
+
+struct Ask {
+  std::string model;
+  bool stream = false;
+  bool include_usage = false;  // stream_options.include_usage
+  std::size_t tokens_max = 0;  // 0: not set
+  std::string prompt;      // everything the model would see, in order; what the prefix cache hashes
+  std::string system;      // system or developer text
+  std::string user;        // last user text
+  bool reasoning = false;  // chat_template_kwargs, reasoning_effort or Anthropic's thinking
+  std::string reasoning_effort;
+  std::string tool;  // name of the function the answer calls; empty: a text answer
+};
+
+// Errors: kInvalidArgument with the field in `param`.
+Result<Ask> read_ask(Dialect dialect, const json::Document& body);
+
+// Text of a message's content: a string, or the text parts of an array joined by newlines.
+std::string text_of(json::Value content);
+
+}  // namespace signalbox::sim

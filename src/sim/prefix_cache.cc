@@ -1,0 +1,50 @@
+#include "sim/prefix_cache.h"
+
+#include <algorithm>
+
+#include "base/hash.h"
+
+namespace signalbox::sim {
+
+std::size_t count_tokens(std::string_view text) {
+  return std::max<std::size_t>(1, (text.size() + kTokenBytes - 1) / kTokenBytes);
+}
+
+std::vector<std::uint64_t> hash_blocks(std::string_view text, std::uint64_t seed) {
+  constexpr std::size_t kBlockBytes = kTokenBytes * kBlockTokens;
+  std::vector<std::uint64_t> hashes;
+  hashes.reserve(text.size() / kBlockBytes);
+  std::uint64_t hash = seed;
+  for (std::size_t at = 0; at + kBlockBytes <= text.size(); at += kBlockBytes) {
+    hash = hash64(text.substr(at, kBlockBytes), hash);
+    hashes.push_back(hash);
+  }
+  return hashes;
+}
+
+std::size_t PrefixCache::use(std::span<const std::uint64_t> blocks) {
+  std::size_t hits = 0;
+  while (hits < blocks.size() && places_.contains(blocks[hits])) ++hits;
+  // From the end, so that the beginning of a prompt, which others share, is the last of it to leave.
+  for (std::size_t i = std::min(blocks.size(), blocks_max_); i-- > 0;) {
+    const auto place = places_.find(blocks[i]);
+    if (place != places_.end()) {
+      order_.splice(order_.begin(), order_, place->second);
+      continue;
+    }
+    order_.push_front(blocks[i]);
+    places_.emplace(blocks[i], order_.begin());
+  }
+  while (order_.size() > blocks_max_) {
+    places_.erase(order_.back());
+    order_.pop_back();
+  }
+  return hits;
+}
+
+void PrefixCache::clear() {
+  order_.clear();
+  places_.clear();
+}
+
+}  // namespace signalbox::sim
