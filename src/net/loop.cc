@@ -75,18 +75,25 @@ Cancellation::Registration::~Registration() {
 }
 
 Cancellation::~Cancellation() {
+  if (destroyed_ != nullptr) *destroyed_ = true;
   for (Registration* at = first_; at != nullptr; at = at->next_) at->source_ = nullptr;
 }
 
 void Cancellation::cancel() {
   if (std::exchange(cancelled_, true)) return;
+  // A callback may end the very work that owns this source, its registration included.
+  bool destroyed = false;
+  destroyed_ = &destroyed;
   while (Registration* registration = first_) {
     first_ = registration->next_;
     if (first_ != nullptr) first_->previous_ = nullptr;
     registration->source_ = nullptr;
     registration->next_ = registration->previous_ = nullptr;
-    registration->fn_();
+    const auto fn = std::move(registration->fn_);
+    fn();
+    if (destroyed) return;
   }
+  destroyed_ = nullptr;
 }
 
 }  // namespace signalbox::net

@@ -113,6 +113,7 @@ class Cancellation {
  private:
   Registration* first_ = nullptr;
   bool cancelled_ = false;
+  bool* destroyed_ = nullptr;  // of the cancel() under way
 };
 
 // A value that another thread (a compute pool) delivers once; `co_await one_shot.wait(deadline)` on the loop that made it.

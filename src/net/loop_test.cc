@@ -108,6 +108,18 @@ TEST(Cancellation, RegistrationsRunOnceAndLeaveWhenTheyDie) {
   EXPECT_EQ(late, 1);
 }
 
+TEST(Cancellation, CallbackMayDestroyTheSourceThatRunsIt) {
+  auto source = std::make_unique<Cancellation>();
+  int calls = 0;
+  Cancellation::Registration other(*source, [&] { ++calls; });
+  Cancellation::Registration last(*source, [&] {
+    ++calls;
+    source.reset();
+  });
+  source->cancel();
+  EXPECT_EQ(calls, 1);
+}
+
 class CountingTimer final : public Timer {
  public:
   void expired() override { ++fired; }

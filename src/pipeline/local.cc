@@ -35,7 +35,7 @@ LocalAnswer readiness(const Services& services, const Snapshot& snapshot) {
   out.begin_object().key("status").string(ready      ? "ready"
                                           : draining ? "draining"
                                                      : "no usable endpoint");
-  out.key("encoder").string(services.encoder ? "loaded" : "absent");
+  out.key("encoder").string(snapshot.encoder_pool != nullptr ? "loaded" : "absent");
   out.key("config_epoch").integer(static_cast<std::int64_t>(snapshot.epoch));
   out.key("endpoints").begin_object();
   out.key("usable").integer(usable).key("known").integer(

@@ -7,8 +7,6 @@
 
 #include "base/clock.h"
 #include "discovery/endpoint_table.h"
-#include "encoder/encoder.h"
-#include "encoder/pool.h"
 #include "listener/http/door.h"
 #include "pipeline/snapshot.h"
 #include "telemetry/access_log.h"
@@ -30,8 +28,6 @@ struct Services {
   SnapshotStore snapshots;
   discovery::EndpointTable endpoints;
   listener::ConnectionCount connections;
-  std::unique_ptr<const encoder::Encoder> encoder;  // nullptr: the keyword rung answers
-  std::unique_ptr<encoder::Pool> encoder_pool;
   std::atomic<bool> draining{false};
 };
 

@@ -9,8 +9,8 @@ Result<std::unique_ptr<const Routing>> compile(const config::Config& config,
                                                const config::Routing& source,
                                                const signals::Models& models) {
   SBX_TRY(auto program, decision::Program::compile(source));
-  SBX_TRY(auto evaluator,
-          signals::Evaluator::create(config, source.signals, program.leaves(), models));
+  SBX_TRY(auto evaluator, signals::Evaluator::create(source.signals, program.leaves(), models,
+                                                     signals::settings_of(config)));
   auto routing = std::make_unique<Routing>(
       Routing{.source = &source, .program = std::move(program), .evaluator = std::move(evaluator)});
   return std::unique_ptr<const Routing>(std::move(routing));
@@ -41,9 +41,11 @@ const Routing& Snapshot::routing(std::string_view recipe) const {
 
 Result<std::shared_ptr<const Snapshot>> build_snapshot(std::shared_ptr<const config::Config> config,
                                                        std::uint64_t epoch,
-                                                       const signals::Models& models) {
+                                                       const signals::Models& models,
+                                                       encoder::Pool* pool) {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->epoch = epoch;
+  snapshot->encoder_pool = pool;
   SBX_TRY(snapshot->main, compile(*config, config->routing, models));
   for (const auto& recipe : config->recipes) {
     SBX_TRY(auto routing, compile(*config, recipe.routing, models));

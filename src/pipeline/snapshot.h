@@ -14,6 +14,7 @@
 #include "config/model.h"
 #include "decision/program.h"
 #include "encoder/encoder.h"
+#include "encoder/pool.h"
 #include "listener/http/connection.h"
 #include "signals/evaluator.h"
 
@@ -23,7 +24,7 @@ namespace signalbox::pipeline {
 struct Routing {
   const config::Routing* source = nullptr;  // lives in the snapshot's config
   decision::Program program;
-  signals::Evaluator evaluator;
+  std::unique_ptr<const signals::Evaluator> evaluator;
 };
 
 struct Snapshot {
@@ -32,15 +33,17 @@ struct Snapshot {
   std::unique_ptr<const Routing> main;
   std::map<std::string, std::unique_ptr<const Routing>, std::less<>> recipes;
   std::shared_ptr<const listener::ConnectionSettings> connection;
+  encoder::Pool* encoder_pool = nullptr;  // of the process; nullptr: the keyword rung answers
 
   // The routing of a recipe, or the file's own for an empty name.
   const Routing& routing(std::string_view recipe) const;
 };
 
-// Compiles; `encoder` may be nullptr (keyword rung). Errors: kConfig with what a rule or pattern does wrong.
+// Compiles. `pool` may be nullptr (keyword rung). Errors: kConfig with what a rule or pattern does wrong.
 Result<std::shared_ptr<const Snapshot>> build_snapshot(std::shared_ptr<const config::Config> config,
                                                        std::uint64_t epoch,
-                                                       const signals::Models& models);
+                                                       const signals::Models& models,
+                                                       encoder::Pool* pool);
 
 // The current snapshot. Readers on the data path use a View: one relaxed load unless something new was published.
 class SnapshotStore {

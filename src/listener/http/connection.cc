@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "api/error_body.h"
+#include "base/ids.h"
 #include "http/body.h"
 #include "listener/http/http_sink.h"
 
@@ -35,7 +36,11 @@ void ClientInput::complete(Result<std::size_t> result) {
   pending_ = false;
   if (result) buffer_.commit(*result);
   if (!result || *result == 0) ended_ = !timed_out_;
-  if (ended_ && gone_ != nullptr) std::exchange(gone_, nullptr)->cancel();
+  if (ended_ && gone_ != nullptr) {
+    // Nobody waits while a request is being answered, and cancelling may end this connection.
+    std::exchange(gone_, nullptr)->cancel();
+    return;
+  }
   if (auto handle = std::exchange(waiting_, {})) handle.resume();
 }
 

@@ -1,0 +1,204 @@
+#include "pipeline/control.h"
+
+#include <fmt/core.h>
+
+#include <utility>
+
+#include "base/log.h"
+#include "config/watch.h"
+#include "http/fetch.h"
+#include "net/network.h"
+#include "upstream/credentials.h"
+
+namespace signalbox::pipeline {
+namespace {
+
+constexpr std::chrono::milliseconds kFileCheckInterval{250};
+constexpr std::chrono::milliseconds kEndpointCheckInterval{250};
+constexpr std::chrono::seconds kSpanExportInterval{1};
+constexpr std::chrono::seconds kSpanExportTimeout{10};
+constexpr std::chrono::seconds kLastSpansTimeout{2};
+
+net::Task<Result<discovery::ProbeAnswer>> probe(http::ClientPool* clients,
+                                                discovery::ProbeTarget target, bool want_body,
+                                                net::Cancellation* cancel) {
+  const net::Address& address = target.endpoint->address();
+  http::FetchRequest request;
+  request.url = fmt::format("{}://{}{}", address.tls ? "https" : "http", net::to_string(address),
+                            target.path);
+  upstream::add_credentials(target.backend, request.headers);
+  request.response_bytes_max = limits::kServedModelsBytesMax;
+  auto response = co_await http::fetch(clients, std::move(request), target.deadline, cancel);
+  if (!response) co_return std::unexpected(std::move(response).error());
+  discovery::ProbeAnswer answer;
+  answer.status = response->status;
+  if (want_body) answer.body = std::move(response->body);
+  co_return answer;
+}
+
+// "host:4318" is an OTLP/HTTP receiver; a URL is taken as it is, with the standard path if it has none.
+std::string otlp_url(const config::Tracing& tracing) {
+  std::string url = tracing.endpoint;
+  if (url.find("://") == std::string::npos) url = "http://" + url;
+  const auto path = url.find('/', url.find("://") + 3);
+  if (path == std::string::npos) url += telemetry::kOtlpTracesPath;
+  return url;
+}
+
+}  // namespace
+
+void watch_engines(Services& services) {
+  services.instruments.watch_engines([&services](std::vector<telemetry::EngineSample>& out) {
+    const auto set = services.endpoints.current();
+    const TimePoint now = services.clock.now();
+    for (const auto& entry : set->endpoints()) {
+      telemetry::EngineSample sample;
+      sample.server = entry.endpoint->url();
+      sample.healthy = entry.endpoint->health() != discovery::Health::kUnhealthy;
+      sample.ejected = entry.endpoint->service(now) == discovery::Service::kEjected;
+      sample.requests_running = entry.endpoint->in_flight();
+      out.push_back(std::move(sample));
+    }
+  });
+}
+
+// Calls a function at an interval for as long as it lives.
+class Control::Ticker final : public net::Timer {
+ public:
+  Ticker(net::Loop& loop, Duration interval, std::function<void()> tick)
+      : loop_(loop), interval_(interval), tick_(std::move(tick)) {
+    loop_.arm(*this, Deadline::after(loop_.now(), interval_));
+  }
+  void expired() override {
+    loop_.arm(*this, Deadline::after(loop_.now(), interval_));
+    tick_();
+  }
+
+ private:
+  net::Loop& loop_;
+  Duration interval_;
+  std::function<void()> tick_;
+};
+
+struct Control::File {
+  explicit File(const std::string& path) : watcher(path) {}
+  config::Watcher watcher;
+};
+
+Control::Control(Services& services, Loader& loader)
+    : services_(services),
+      loader_(loader),
+      loop_(net::make_loop()),
+      network_(net::make_network(*loop_)),
+      clients_(*loop_, *network_),
+      tasks_(*loop_),
+      health_(
+          *loop_, services.endpoints,
+          [this](discovery::ProbeTarget target, bool want_body, net::Cancellation* cancel) {
+            return probe(&clients_, std::move(target), want_body, cancel);
+          },
+          entropy_seed()) {
+  signals_ = net::watch_signals(*loop_, [this](bool terminate) {
+    if (terminate) {
+      loop_->stop();
+    } else {
+      reload();
+    }
+  });
+  if (!loader_.config_file().empty()) {
+    file_ = std::make_unique<File>(loader_.config_file());
+    tickers_.push_back(
+        std::make_unique<Ticker>(*loop_, kFileCheckInterval, [this] { check_file(); }));
+  }
+  tickers_.push_back(
+      std::make_unique<Ticker>(*loop_, kEndpointCheckInterval, [this] { apply_snapshot(); }));
+  const config::Tracing& tracing = services_.snapshots.current()->config->tracing;
+  if (tracing.enabled && !tracing.endpoint.empty()) {
+    trace_url_ = otlp_url(tracing);
+    exporter_ = std::make_unique<telemetry::OtlpExporter>(
+        services_.spans,
+        telemetry::OtlpResource{.service_name = tracing.service_name,
+                                .service_version = services_.version,
+                                .attributes = {}},
+        [this](std::string body, std::function<void(bool)> done) {
+          send_spans(std::move(body), std::move(done));
+        },
+        [this](std::size_t spans, bool accepted) {
+          auto& counter =
+              accepted ? services_.instruments.spans_exported : services_.instruments.spans_dropped;
+          counter.add(spans);
+        });
+    tickers_.push_back(
+        std::make_unique<Ticker>(*loop_, kSpanExportInterval, [this] { exporter_->flush(); }));
+  }
+  apply_snapshot();
+}
+
+Control::~Control() = default;
+
+void Control::run() { loop_->run(); }
+
+void Control::check_file() {
+  if (file_->watcher.changed()) reload();
+}
+
+void Control::reload() {
+  if (loader_.config_file().empty()) return;
+  if (auto loaded = loader_.load(); !loaded) {
+    services_.instruments.config_reloads.with("failure").add();
+    log::error("configuration not changed, the one in force stays: {}", loaded.error().message);
+    return;
+  }
+  services_.instruments.config_reloads.with("success").add();
+  apply_snapshot();
+}
+
+void Control::apply_snapshot() {
+  const std::uint64_t version = services_.endpoints.version();
+  if (version == endpoint_version_) return;
+  endpoint_version_ = version;
+  health_.apply(*services_.endpoints.current());
+}
+
+void Control::send_spans(std::string body, std::function<void(bool)> done) {
+  tasks_.spawn(post_spans(std::move(body), std::move(done)));
+}
+
+net::Task<void> Control::post_spans(std::string body, std::function<void(bool)> done) {
+  http::FetchRequest request;
+  request.method = "POST";
+  request.url = trace_url_;
+  request.headers.add("Content-Type", std::string(telemetry::kOtlpContentType));
+  request.body = std::move(body);
+  const auto response = co_await http::fetch(
+      &clients_, std::move(request), Deadline::after(loop_->now(), kSpanExportTimeout), &stop_);
+  done(response && response->status < 300);
+}
+
+net::Task<void> Control::stop_checks() {
+  co_await health_.stop();
+  co_await tasks_.join();
+  loop_->post([this] { loop_->stop(); });
+}
+
+net::Task<void> Control::last_spans() {
+  const Deadline deadline = Deadline::after(loop_->now(), kLastSpansTimeout);
+  if (exporter_) {
+    exporter_->flush();
+    while (exporter_->sending() && !deadline.passed(loop_->now())) {
+      co_await loop_->sleep(std::chrono::milliseconds(20));
+    }
+  }
+  stop_.cancel();
+}
+
+void Control::finish() {
+  tickers_.clear();
+  signals_.reset();
+  tasks_.spawn(last_spans());
+  net::TaskGroup end(*loop_);
+  end.spawn(stop_checks());
+  loop_->run();
+}
+
+}  // namespace signalbox::pipeline

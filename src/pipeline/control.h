@@ -1,0 +1,63 @@
+// The control loop: signals, configuration changes, health checks and trace export; everything that is neither a request
+// nor a computation. Runs on the thread that calls run().
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "discovery/health.h"
+#include "http/client.h"
+#include "net/loop.h"
+#include "net/network.h"
+#include "pipeline/loader.h"
+#include "pipeline/services.h"
+#include "telemetry/otlp.h"
+
+namespace signalbox::pipeline {
+
+// Publishes the state of all endpoints as metrics, at each scrape.
+void watch_engines(Services& services);
+
+class Control {
+ public:
+  // Services and loader outlive the control.
+  Control(Services& services, Loader& loader);
+  ~Control();
+  Control(const Control&) = delete;
+  Control& operator=(const Control&) = delete;
+
+  // Until SIGTERM or SIGINT. SIGHUP, and a change of the configuration file, reload.
+  void run();
+  // Sends what telemetry still holds. After run(), when the cores have ended.
+  void finish();
+
+ private:
+  class Ticker;
+
+  void reload();
+  void check_file();
+  void apply_snapshot();
+  void send_spans(std::string body, std::function<void(bool)> done);
+  net::Task<void> post_spans(std::string body, std::function<void(bool)> done);
+  net::Task<void> stop_checks();
+  net::Task<void> last_spans();
+
+  Services& services_;
+  Loader& loader_;
+  std::unique_ptr<net::Loop> loop_;
+  std::unique_ptr<net::Network> network_;
+  http::ClientPool clients_;
+  net::TaskGroup tasks_;
+  net::Cancellation stop_;
+  discovery::HealthChecker health_;
+  std::unique_ptr<telemetry::OtlpExporter> exporter_;
+  std::string trace_url_;
+  std::unique_ptr<net::SignalWatch> signals_;
+  std::vector<std::unique_ptr<Ticker>> tickers_;
+  std::uint64_t endpoint_version_ = 0;
+  struct File;
+  std::unique_ptr<File> file_;
+};
+
+}  // namespace signalbox::pipeline

@@ -1,0 +1,91 @@
+#include "pipeline/loader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/cpu.h"
+#include "base/log.h"
+#include "config/embedded_default.h"
+#include "config/load.h"
+
+namespace signalbox::pipeline {
+namespace {
+
+bool wants_encoder(const config::Routing& routing) {
+  return !routing.signals.domains.empty() || !routing.signals.embeddings.empty();
+}
+
+bool wants_encoder(const config::Config& config) {
+  return wants_encoder(config.routing) ||
+         std::any_of(config.recipes.begin(), config.recipes.end(),
+                     [](const config::Recipe& recipe) { return wants_encoder(recipe.routing); });
+}
+
+bool wants_language(const config::Config& config) {
+  return !config.routing.signals.languages.empty() ||
+         std::any_of(config.recipes.begin(), config.recipes.end(),
+                     [](const config::Recipe& recipe) {
+                       return !recipe.routing.signals.languages.empty();
+                     });
+}
+
+// Compute threads when the configuration does not say: half of the CPU budget, the other half is for I/O.
+int encoder_threads(const config::Config& config) {
+  if (config.own.encoder.threads > 0) return config.own.encoder.threads;
+  return std::max(1, cpu_budget().threads() / 2);
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const config::Config>> Loader::read() {
+  auto loaded = config_file_.empty()
+                    ? config::load_text(config::embedded_default_yaml(), "embedded default")
+                    : config::load_file(config_file_);
+  if (!loaded) return std::unexpected(std::move(loaded).error());
+  log::info("configuration {}: {}", config_file_.empty() ? "embedded default" : config_file_,
+            config::generation_words(loaded->config->generation));
+  for (const auto& finding : loaded->findings) log::warning("{}", config::to_text(finding));
+  return loaded->config;
+}
+
+// Models are loaded once, when a configuration first needs them; without them requests go down the ladder.
+void Loader::load_models(const config::Config& config) {
+  if (wants_language(config) && !language_) {
+    if (auto loaded = signals::LanguageModel::load(directories_.models)) {
+      language_ = std::make_unique<const signals::LanguageModel>(*std::move(loaded));
+    } else {
+      log::warning("language signals fail: {}", loaded.error().message);
+    }
+  }
+  if (!wants_encoder(config) || !config.own.encoder.enabled || encoder_) return;
+  const auto directory =
+      config.own.encoder.directory.empty() ? directories_.base : config.own.encoder.directory;
+  auto loaded = encoder::Encoder::load(directory, directories_.models);
+  if (!loaded) {
+    log::warning("no encoder, domains are guessed from keywords: {}", loaded.error().message);
+    return;
+  }
+  encoder_ = *std::move(loaded);
+  const int threads = encoder_threads(config);
+  encoder_pool_ = std::make_unique<encoder::Pool>(*encoder_, threads, services_.clock);
+  log::info("encoder loaded from {} ({}, {} threads)", directory, encoder_->kernel(), threads);
+}
+
+Result<void> Loader::load() {
+  SBX_TRY(auto config, read());
+  SBX_TRY(config, engines_.apply(std::move(config)));
+  load_models(*config);
+  const signals::Models models{.encoder = encoder_.get(), .language = language_.get()};
+  SBX_TRY(auto snapshot,
+          build_snapshot(std::move(config), epoch_ + 1, models, encoder_pool_.get()));
+  ++epoch_;
+  services_.endpoints.publish(*snapshot->config);
+  services_.connections.max.store(snapshot->config->own.limits.connections_max);
+  services_.snapshots.publish(std::move(snapshot));
+  services_.instruments.config_epoch.set(static_cast<double>(epoch_));
+  services_.instruments.config_loaded.set(
+      std::chrono::duration<double>(services_.clock.unix_time()).count());
+  return {};
+}
+
+}  // namespace signalbox::pipeline

@@ -1,0 +1,264 @@
+#include "pipeline/pipeline.h"
+
+#include <fmt/core.h>
+
+#include <utility>
+
+#include "api/chat_completion.h"
+#include "api/error_body.h"
+#include "pipeline/api_routes.h"
+#include "pipeline/local.h"
+#include "pipeline/naming.h"
+#include "pipeline/response_headers.h"
+#include "plugins/plugins.h"
+#include "request/read_request.h"
+#include "response/relay.h"
+
+namespace signalbox::pipeline {
+namespace {
+
+std::unexpected<Error> unknown_model(const std::string& model) {
+  return fail(Code::kModelNotFound,
+              fmt::format("The model '{}' does not exist or is not served here.", model), "model");
+}
+
+bool shows_category(const config::Config& config, const exchange::ClientRequest& client) {
+  // The founding document's headers name the category of every automatic answer; asking for it costs an encoder pass
+  // only where a domain rule exists, because demand() knows no other domain leaves.
+  return config.own.http.response_headers != config::HeaderSet::kV03 ||
+         client.headers.get("x-vsr-debug") == "true";
+}
+
+http::ResponseStart start_of(int status, http::Headers headers, std::size_t body_bytes) {
+  http::ResponseStart start;
+  start.status = status;
+  start.headers = std::move(headers);
+  start.body = {http::Framing::kLength, body_bytes};
+  return start;
+}
+
+}  // namespace
+
+Pipeline::Pipeline(Services& services, net::Loop& loop, net::Network& network)
+    : services_(services),
+      loop_(loop),
+      random_(entropy_seed()),
+      snapshots_(services.snapshots),
+      endpoints_(services.endpoints),
+      clients_(loop, network) {
+  if (services_.access_log) access_log_.emplace(*services_.access_log);
+}
+
+std::shared_ptr<const listener::ConnectionSettings> Pipeline::connection_settings() {
+  return snapshots_.get()->connection;
+}
+
+void Pipeline::flush_access_log() {
+  if (!access_log_) return;
+  access_log_->flush();
+  services_.instruments.access_log_dropped.add(access_log_->take_dropped());
+}
+
+void Pipeline::close() { clients_.close_idle(); }
+
+void Pipeline::rejected(const Error& error) {
+  services_.instruments.http_responses
+      .with("unread", std::to_string(traits(error.code).http_status))
+      .add();
+}
+
+net::Task<void> Pipeline::handle(exchange::Exchange& exchange, http::ClientSink& sink,
+                                 net::Cancellation& client_gone) {
+  Flow flow{.exchange = exchange, .sink = sink, .gone = client_gone, .snapshot = snapshots_.get()};
+  auto done = co_await run(&flow);
+  if (!done) co_await fail_request(&flow, std::move(done).error());
+  flow.moments.finished_at = loop_.now();
+  record(flow);
+}
+
+// The order of the stages. Cheap before dear: whatever can answer or refuse without a model runs before one.
+net::Task<Result<void>> Pipeline::run(Flow* flow) {
+  auto& exchange = flow->exchange;
+  // Ours first: no body is read, nothing can be wrong with it.
+  SBX_CO_TRY(auto local, answer_locally(exchange.client, services_, *flow->snapshot));
+  if (local) {
+    exchange.path = exchange::ResponsePath::kLocal;
+    co_return co_await send(flow, local->status, answer_headers(*flow, local->content_type),
+                            std::move(local->body));
+  }
+  // The engine must see what we judge, so the body is validated before anything looks at it.
+  SBX_CO_CHECK_OK(read(*flow));
+  // Tools of the operator: they need the request as read, but no engine.
+  if (is_api_path(exchange.client.path)) {
+    exchange.path = exchange::ResponsePath::kLocal;
+    SBX_CO_TRY(auto body, co_await answer_api(ApiCall{.exchange = exchange,
+                                                      .snapshot = *flow->snapshot,
+                                                      .loop = loop_}));
+    co_return co_await send(flow, 200, answer_headers(*flow, "application/json"), std::move(body));
+  }
+  // Signals and decision, only for names that ask for them: a concrete model costs no classifier.
+  SBX_CO_CHECK_OK(co_await decide(flow));
+  // Edits that hold for every candidate; an answer of our own ends here, before any engine is bothered.
+  if (exchange.decision.decision != nullptr) {
+    SBX_CO_TRY(exchange.edits,
+               plugins::apply_plugins(exchange.decision.decision->plugins, exchange.request,
+                                      exchange.client));
+    if (exchange.edits.fast_response) co_return co_await answer_fast(flow);
+  }
+  // Last, because it is the only stage that costs somebody else's time.
+  co_return co_await forward(flow);
+}
+
+Result<void> Pipeline::read(Flow& flow) {
+  auto& exchange = flow.exchange;
+  SBX_TRY(exchange.request, request::read_request(exchange.client));
+  if (exchange.request.model.empty() && !is_api_path(exchange.client.path)) {
+    if (request::endpoint_of(exchange.client.path) == exchange::Endpoint::kOther) {
+      return fail(Code::kNotFound, fmt::format("Unknown path {} for {}", exchange.client.path,
+                                               exchange.client.method));
+    }
+    if (exchange.client.method != "POST") {
+      return fail(Code::kMethodNotAllowed, fmt::format("{} answers POST only", exchange.client.path));
+    }
+    // Endpoints where the model may be left out go where the default is.
+    exchange.request.model = flow.config().providers.default_model;
+  }
+  return {};
+}
+
+net::Task<Result<void>> Pipeline::decide(Flow* flow) {
+  auto& exchange = flow->exchange;
+  const Name name = resolve(flow->config(), exchange.request.model);
+  if (name.kind == NameKind::kUnknown) co_return unknown_model(exchange.request.model);
+  services_.instruments.incoming_requests.with(exchange.request.model).add();
+  if (name.kind == NameKind::kConcrete) {
+    exchange.candidates.push_back(candidate_of(exchange.request.model, *name.target));
+    co_return Result<void>{};
+  }
+  flow->recipe = name.recipe;
+  flow->routing = &flow->snapshot->routing(name.recipe);
+  flow->moments.understood_from = loop_.now();
+  {
+    StatePool::Lease lease(states_, flow->routing->program);
+    const Understanding understanding{
+        .routing = *flow->routing,
+        .loop = loop_,
+        .encoder_pool = flow->snapshot->encoder_pool,
+        .encoder_deadline = flow->config().own.encoder.deadline,
+        .exhaustive = false,
+        .want_category = shows_category(flow->config(), exchange.client)};
+    co_await understand(&exchange, understanding, &lease.state());
+  }
+  flow->moments.decided_at = loop_.now();
+  exchange.candidates = candidates_of(flow->config(), exchange.decision);
+  if (exchange.candidates.empty()) {
+    co_return fail(Code::kModelNotFound,
+                   "no decision matched and the default model is not served by any backend", "model");
+  }
+  co_return Result<void>{};
+}
+
+net::Task<Result<void>> Pipeline::answer_fast(Flow* flow) {
+  auto& exchange = flow->exchange;
+  exchange.path = exchange::ResponsePath::kFastResponse;
+  const api::OwnAnswer answer{
+      .id = exchange.client.request_id,
+      .model = exchange.candidates.front().public_name,
+      .created = std::chrono::duration_cast<std::chrono::seconds>(loop_.clock().unix_time()).count(),
+      .text = *exchange.edits.fast_response,
+      .include_usage = exchange.request.include_usage};
+  auto body = exchange.request.stream ? api::own_answer_stream(exchange.request.endpoint, answer)
+                                      : api::own_answer(exchange.request.endpoint, answer);
+  const auto type = exchange.request.stream ? "text/event-stream" : "application/json";
+  co_return co_await send(flow, 200, answer_headers(*flow, type), std::move(body));
+}
+
+net::Task<Result<void>> Pipeline::forward(Flow* flow) {
+  auto& exchange = flow->exchange;
+  exchange.path = exchange::ResponsePath::kUpstream;
+  flow->moments.routed_at = loop_.now();
+  const telemetry::InFlight in_flight(
+      services_.instruments.inflight.with(exchange.candidates.front().public_name));
+  co_return Result<void>{};
+}
+
+http::Headers Pipeline::answer_headers(const Flow& flow, std::string_view content_type) const {
+  http::Headers headers;
+  headers.add("Content-Type", std::string(content_type));
+  add_response_headers({.exchange = flow.exchange,
+                        .leaves = flow.routing ? flow.routing->program.leaves()
+                                               : std::span<const exchange::Leaf>{},
+                        .recipe = flow.recipe,
+                        .set = flow.config().own.http.response_headers},
+                       headers);
+  return headers;
+}
+
+net::Task<Result<void>> Pipeline::send(Flow* flow, int status, http::Headers headers,
+                                       std::string body) {
+  flow->status = status;
+  flow->exchange.usage.body_bytes = body.size();
+  SBX_CO_CHECK_OK(co_await flow->sink.start(start_of(status, std::move(headers), body.size()), body));
+  co_return co_await flow->sink.finish();
+}
+
+net::Task<void> Pipeline::fail_request(Flow* flow, Error error) {
+  auto& exchange = flow->exchange;
+  flow->error = error.code;
+  if (flow->sink.started()) co_return;  // the door closes an unfinished answer
+  exchange.path = error.code == Code::kRateLimited ? exchange::ResponsePath::kRateLimited
+                                                   : exchange::ResponsePath::kError;
+  int status = traits(error.code).http_status;
+  if (error.code == Code::kModelNotFound) status = flow->config().own.http.unknown_model_status;
+  const bool messages = exchange.request.endpoint == exchange::Endpoint::kMessages;
+  std::string body = messages ? api::anthropic_error(error, exchange.client.request_id)
+                              : api::openai_error(error);
+  static_cast<void>(
+      co_await send(flow, status, answer_headers(*flow, "application/json"), std::move(body)));
+}
+
+void Pipeline::record(const Flow& flow) {
+  const auto& exchange = flow.exchange;
+  services_.instruments.http_responses
+      .with(endpoint_word(exchange), std::to_string(flow.status))
+      .add();
+  // Scrapes and probes are counted above and would only fill the log.
+  if (exchange.path == exchange::ResponsePath::kLocal) return;
+  const Recording recording{.exchange = exchange,
+                            .config = flow.config(),
+                            .leaves = flow.routing ? flow.routing->program.leaves()
+                                                   : std::span<const exchange::Leaf>{},
+                            .moments = flow.moments,
+                            .status = flow.status,
+                            .error = flow.error,
+                            .client_gone = flow.gone.cancelled()};
+  record_metrics(recording, services_.instruments);
+  if (access_log_) record_access(recording, loop_.clock(), *access_log_);
+  if (flow.config().tracing.enabled) {
+    const telemetry::Sampler sampler(telemetry::Sampler::Kind::kProbabilistic,
+                                     flow.config().tracing.sampling_rate);
+    record_spans(recording, sampler, loop_.clock(), random_, services_.spans);
+  }
+}
+
+net::Task<void> AdminHandler::handle(exchange::Exchange& exchange, http::ClientSink& sink,
+                                     net::Cancellation&) {
+  auto answer = answer_locally(exchange.client, services_, *snapshots_.get());
+  if (answer && !*answer) answer = fail(Code::kNotFound, "Unknown path " + exchange.client.path);
+  int status = 0;
+  std::string body;
+  http::Headers headers;
+  if (answer) {
+    status = (*answer)->status;
+    headers.add("Content-Type", (*answer)->content_type);
+    body = std::move((*answer)->body);
+  } else {
+    status = traits(answer.error().code).http_status;
+    headers.add("Content-Type", "application/json");
+    body = api::openai_error(answer.error());
+  }
+  const auto sent = co_await sink.start(start_of(status, std::move(headers), body.size()), body);
+  if (sent) static_cast<void>(co_await sink.finish());
+}
+
+}  // namespace signalbox::pipeline

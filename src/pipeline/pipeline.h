@@ -1,0 +1,86 @@
+// The pipeline of one core: the order of the stages of a request, with a reason per line (pipeline.cc). Doors call
+// handle(); everything it needs comes in through Services (shared) and its own loop and network.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "balancer/balancer.h"
+#include "base/random.h"
+#include "discovery/endpoint_table.h"
+#include "http/client.h"
+#include "listener/http/handler.h"
+#include "net/loop.h"
+#include "net/network.h"
+#include "pipeline/record.h"
+#include "pipeline/services.h"
+#include "pipeline/understand.h"
+#include "telemetry/access_log.h"
+#include "upstream/attempts.h"
+
+namespace signalbox::pipeline {
+
+class Pipeline final : public listener::Handler {
+ public:
+  Pipeline(Services& services, net::Loop& loop, net::Network& network);
+
+  net::Task<void> handle(exchange::Exchange& exchange, http::ClientSink& sink,
+                         net::Cancellation& client_gone) override;
+  void rejected(const Error& error) override;
+
+  std::shared_ptr<const listener::ConnectionSettings> connection_settings();
+  void flush_access_log();
+  // Idle upstream connections are closed; call when no request is left.
+  void close();
+
+ private:
+  // One request under way: the exchange, and what the stages around it need.
+  struct Flow {
+    exchange::Exchange& exchange;
+    http::ClientSink& sink;
+    net::Cancellation& gone;
+    std::shared_ptr<const Snapshot> snapshot;
+    const Routing* routing = nullptr;  // of an automatic request
+    std::string_view recipe;
+    Moments moments;
+    int status = 0;
+    std::optional<Code> error;
+
+    const config::Config& config() const { return *snapshot->config; }
+  };
+
+  net::Task<Result<void>> run(Flow* flow);
+  Result<void> read(Flow& flow);
+  net::Task<Result<void>> decide(Flow* flow);
+  net::Task<Result<void>> answer_fast(Flow* flow);
+  net::Task<Result<void>> forward(Flow* flow);
+  net::Task<Result<void>> send(Flow* flow, int status, http::Headers headers, std::string body);
+  net::Task<void> fail_request(Flow* flow, Error error);
+  http::Headers answer_headers(const Flow& flow, std::string_view content_type) const;
+  void record(const Flow& flow);
+
+  Services& services_;
+  net::Loop& loop_;
+  Random random_;
+  SnapshotView snapshots_;
+  discovery::EndpointView endpoints_;
+  http::ClientPool clients_;
+  balancer::Balancer balancer_;
+  StatePool states_;
+  std::optional<telemetry::AccessLog> access_log_;
+};
+
+// The admin door: metrics, health and the other local answers, nothing else.
+class AdminHandler final : public listener::Handler {
+ public:
+  explicit AdminHandler(Services& services) : services_(services), snapshots_(services.snapshots) {}
+  net::Task<void> handle(exchange::Exchange& exchange, http::ClientSink& sink,
+                         net::Cancellation& client_gone) override;
+  void rejected(const Error&) override {}
+
+ private:
+  Services& services_;
+  SnapshotView snapshots_;
+};
+
+}  // namespace signalbox::pipeline
