@@ -4,11 +4,11 @@
 
 #include <utility>
 
-#include "api/chat_completion.h"
 #include "api/error_body.h"
 #include "pipeline/api_routes.h"
 #include "pipeline/local.h"
 #include "pipeline/naming.h"
+#include "pipeline/own_answer.h"
 #include "pipeline/response_headers.h"
 #include "plugins/plugins.h"
 #include "request/read_request.h"
@@ -45,7 +45,8 @@ Pipeline::Pipeline(Services& services, net::Loop& loop, net::Network& network)
       random_(entropy_seed()),
       snapshots_(services.snapshots),
       endpoints_(services.endpoints),
-      clients_(loop, network) {
+      clients_(loop, network),
+      upstream_(loop, clients_, random_, services.instruments) {
   if (services_.access_log) access_log_.emplace(*services_.access_log);
 }
 
@@ -79,30 +80,28 @@ net::Task<void> Pipeline::handle(exchange::Exchange& exchange, http::ClientSink&
 // The order of the stages. Cheap before dear: whatever can answer or refuse without a model runs before one.
 net::Task<Result<void>> Pipeline::run(Flow* flow) {
   auto& exchange = flow->exchange;
-  // Ours first: no body is read, nothing can be wrong with it.
+  // Ours first: no body is judged, nothing can be wrong with it.
   SBX_CO_TRY(auto local, answer_locally(exchange.client, services_, *flow->snapshot));
   if (local) {
     exchange.path = exchange::ResponsePath::kLocal;
     co_return co_await send(flow, local->status, answer_headers(*flow, local->content_type),
                             std::move(local->body));
   }
-  // The engine must see what we judge, so the body is validated before anything looks at it.
-  SBX_CO_CHECK_OK(read(*flow));
-  // Tools of the operator: they need the request as read, but no engine.
+  // Tools of the operator: they judge a request without sending it anywhere.
   if (is_api_path(exchange.client.path)) {
     exchange.path = exchange::ResponsePath::kLocal;
-    SBX_CO_TRY(auto body, co_await answer_api(ApiCall{.exchange = exchange,
-                                                      .snapshot = *flow->snapshot,
-                                                      .loop = loop_}));
+    const ApiCall call{exchange.client, exchange.identity, *flow->snapshot, loop_};
+    SBX_CO_TRY(auto body, co_await answer_api(call));
     co_return co_await send(flow, 200, answer_headers(*flow, "application/json"), std::move(body));
   }
+  // The engine must see what we judged, so the whole body is validated before anything looks at it.
+  SBX_CO_CHECK_OK(read(*flow));
   // Signals and decision, only for names that ask for them: a concrete model costs no classifier.
   SBX_CO_CHECK_OK(co_await decide(flow));
   // Edits that hold for every candidate; an answer of our own ends here, before any engine is bothered.
   if (exchange.decision.decision != nullptr) {
-    SBX_CO_TRY(exchange.edits,
-               plugins::apply_plugins(exchange.decision.decision->plugins, exchange.request,
-                                      exchange.client));
+    SBX_CO_TRY(exchange.edits, plugins::apply_plugins(exchange.decision.decision->plugins,
+                                                      exchange.request, exchange.client));
     if (exchange.edits.fast_response) co_return co_await answer_fast(flow);
   }
   // Last, because it is the only stage that costs somebody else's time.
@@ -112,13 +111,14 @@ net::Task<Result<void>> Pipeline::run(Flow* flow) {
 Result<void> Pipeline::read(Flow& flow) {
   auto& exchange = flow.exchange;
   SBX_TRY(exchange.request, request::read_request(exchange.client));
-  if (exchange.request.model.empty() && !is_api_path(exchange.client.path)) {
+  if (exchange.request.model.empty()) {
     if (request::endpoint_of(exchange.client.path) == exchange::Endpoint::kOther) {
       return fail(Code::kNotFound, fmt::format("Unknown path {} for {}", exchange.client.path,
                                                exchange.client.method));
     }
     if (exchange.client.method != "POST") {
-      return fail(Code::kMethodNotAllowed, fmt::format("{} answers POST only", exchange.client.path));
+      return fail(Code::kMethodNotAllowed,
+                  fmt::format("{} answers POST only", exchange.client.path));
     }
     // Endpoints where the model may be left out go where the default is.
     exchange.request.model = flow.config().providers.default_model;
@@ -153,7 +153,8 @@ net::Task<Result<void>> Pipeline::decide(Flow* flow) {
   exchange.candidates = candidates_of(flow->config(), exchange.decision);
   if (exchange.candidates.empty()) {
     co_return fail(Code::kModelNotFound,
-                   "no decision matched and the default model is not served by any backend", "model");
+                   "no decision matched and the default model is not served by any backend",
+                   "model");
   }
   co_return Result<void>{};
 }
@@ -161,36 +162,99 @@ net::Task<Result<void>> Pipeline::decide(Flow* flow) {
 net::Task<Result<void>> Pipeline::answer_fast(Flow* flow) {
   auto& exchange = flow->exchange;
   exchange.path = exchange::ResponsePath::kFastResponse;
-  const api::OwnAnswer answer{
+  const api::Answer answer{
       .id = exchange.client.request_id,
       .model = exchange.candidates.front().public_name,
-      .created = std::chrono::duration_cast<std::chrono::seconds>(loop_.clock().unix_time()).count(),
       .text = *exchange.edits.fast_response,
+      .created =
+          std::chrono::duration_cast<std::chrono::seconds>(loop_.clock().unix_time()).count(),
       .include_usage = exchange.request.include_usage};
-  auto body = exchange.request.stream ? api::own_answer_stream(exchange.request.endpoint, answer)
-                                      : api::own_answer(exchange.request.endpoint, answer);
+  auto body = own_answer(exchange.request.endpoint, exchange.request.stream, answer);
   const auto type = exchange.request.stream ? "text/event-stream" : "application/json";
   co_return co_await send(flow, 200, answer_headers(*flow, type), std::move(body));
 }
 
 net::Task<Result<void>> Pipeline::forward(Flow* flow) {
   auto& exchange = flow->exchange;
+  const config::Config& config = flow->config();
   exchange.path = exchange::ResponsePath::kUpstream;
   flow->moments.routed_at = loop_.now();
   const telemetry::InFlight in_flight(
       services_.instruments.inflight.with(exchange.candidates.front().public_name));
-  co_return Result<void>{};
+  const auto set = endpoints_.set();
+  const bool add_usage = exchange.request.stream && !exchange.request.include_usage;
+  upstream::Sending sending{.exchange = &exchange, .config = &config};
+  sending.choose = chooser(exchange, *set);
+  sending.report = [this, &set](discovery::Endpoint& endpoint, discovery::Outcome outcome) {
+    report(*set, endpoint, outcome);
+  };
+  sending.cancel = &flow->gone;
+  sending.add_include_usage = add_usage;
+  SBX_CO_TRY(auto live, co_await upstream_.send(std::move(sending)));
+
+  flow->status = live.head.status;
+  response::Observer observer({.endpoint = exchange.request.endpoint,
+                               .received_at = exchange.client.received_at,
+                               .hide_usage_chunk = add_usage});
+  response::RelayOptions options;
+  options.endpoint = exchange.request.endpoint;
+  options.request_id = exchange.client.request_id;
+  options.idle_timeout = config.own.limits.stream_idle_timeout;
+  options.total = exchange.client.deadline;
+  http::Headers headers;
+  add_response_headers(header_inputs(*flow), headers);
+  for (const auto& field : headers.fields()) {
+    options.headers_set.emplace_back(field.name, field.value);
+  }
+  auto relayed = co_await response::relay(&live.lease, std::move(live.head), &flow->sink, &observer,
+                                          &loop_.clock(), std::move(options));
+  exchange.usage = observer.usage();
+  if (!relayed && relayed.error().code != Code::kCancelled) {
+    // The engine broke off after its head: its attempt did not succeed after all.
+    exchange.attempts.back().error = relayed.error().code;
+    report(*set, *live.choice.replica->endpoint, discovery::Outcome::kFailure);
+  }
+  co_return relayed;
+}
+
+void Pipeline::report(const discovery::EndpointSet& set, discovery::Endpoint& endpoint,
+                      discovery::Outcome outcome) {
+  const auto transition = services_.endpoints.report(set, endpoint, outcome, loop_.now());
+  if (transition == discovery::Transition::kEjected) {
+    services_.instruments.upstream_ejections.with(endpoint.url()).add();
+  }
+}
+
+upstream::Choose Pipeline::chooser(const exchange::Exchange& exchange,
+                                   const discovery::EndpointSet& set) {
+  balancer::Context context;
+  context.set = &set;
+  context.session = balancer::session_key(exchange.client, exchange.request, set.balancer());
+  context.prefill_tokens = exchange.request.context_tokens;
+  return [this, &exchange, context](std::span<const discovery::Endpoint* const> excluded) mutable
+             -> Result<upstream::Choice> {
+    context.now = loop_.now();
+    SBX_TRY(auto pick, balancer_.pick(exchange.candidates, context, excluded));
+    upstream::Choice choice;
+    choice.candidate = pick.candidate;
+    choice.replica = pick.replica;
+    choice.in_flight = std::move(pick.in_flight);
+    return choice;
+  };
+}
+
+HeaderInputs Pipeline::header_inputs(const Flow& flow) {
+  return {
+      .exchange = flow.exchange,
+      .leaves = flow.routing ? flow.routing->program.leaves() : std::span<const exchange::Leaf>{},
+      .recipe = flow.recipe,
+      .set = flow.config().own.http.response_headers};
 }
 
 http::Headers Pipeline::answer_headers(const Flow& flow, std::string_view content_type) const {
   http::Headers headers;
   headers.add("Content-Type", std::string(content_type));
-  add_response_headers({.exchange = flow.exchange,
-                        .leaves = flow.routing ? flow.routing->program.leaves()
-                                               : std::span<const exchange::Leaf>{},
-                        .recipe = flow.recipe,
-                        .set = flow.config().own.http.response_headers},
-                       headers);
+  add_response_headers(header_inputs(flow), headers);
   return headers;
 }
 
@@ -198,7 +262,8 @@ net::Task<Result<void>> Pipeline::send(Flow* flow, int status, http::Headers hea
                                        std::string body) {
   flow->status = status;
   flow->exchange.usage.body_bytes = body.size();
-  SBX_CO_CHECK_OK(co_await flow->sink.start(start_of(status, std::move(headers), body.size()), body));
+  SBX_CO_CHECK_OK(
+      co_await flow->sink.start(start_of(status, std::move(headers), body.size()), body));
   co_return co_await flow->sink.finish();
 }
 
@@ -211,8 +276,8 @@ net::Task<void> Pipeline::fail_request(Flow* flow, Error error) {
   int status = traits(error.code).http_status;
   if (error.code == Code::kModelNotFound) status = flow->config().own.http.unknown_model_status;
   const bool messages = exchange.request.endpoint == exchange::Endpoint::kMessages;
-  std::string body = messages ? api::anthropic_error(error, exchange.client.request_id)
-                              : api::openai_error(error);
+  std::string body =
+      messages ? api::anthropic_error(error, exchange.client.request_id) : api::openai_error(error);
   static_cast<void>(
       co_await send(flow, status, answer_headers(*flow, "application/json"), std::move(body)));
 }
@@ -220,18 +285,21 @@ net::Task<void> Pipeline::fail_request(Flow* flow, Error error) {
 void Pipeline::record(const Flow& flow) {
   const auto& exchange = flow.exchange;
   services_.instruments.http_responses
-      .with(endpoint_word(exchange), std::to_string(flow.status))
+      .with(exchange.path == exchange::ResponsePath::kLocal
+                ? std::string_view("local")
+                : endpoint_word(exchange.request.endpoint),
+            std::to_string(flow.status))
       .add();
   // Scrapes and probes are counted above and would only fill the log.
   if (exchange.path == exchange::ResponsePath::kLocal) return;
-  const Recording recording{.exchange = exchange,
-                            .config = flow.config(),
-                            .leaves = flow.routing ? flow.routing->program.leaves()
-                                                   : std::span<const exchange::Leaf>{},
-                            .moments = flow.moments,
-                            .status = flow.status,
-                            .error = flow.error,
-                            .client_gone = flow.gone.cancelled()};
+  const Recording recording{
+      .exchange = exchange,
+      .config = flow.config(),
+      .leaves = flow.routing ? flow.routing->program.leaves() : std::span<const exchange::Leaf>{},
+      .moments = flow.moments,
+      .status = flow.status,
+      .error = flow.error,
+      .client_gone = flow.gone.cancelled()};
   record_metrics(recording, services_.instruments);
   if (access_log_) record_access(recording, loop_.clock(), *access_log_);
   if (flow.config().tracing.enabled) {

@@ -13,6 +13,7 @@
 #include "net/loop.h"
 #include "net/network.h"
 #include "pipeline/record.h"
+#include "pipeline/response_headers.h"
 #include "pipeline/services.h"
 #include "pipeline/understand.h"
 #include "telemetry/access_log.h"
@@ -56,6 +57,10 @@ class Pipeline final : public listener::Handler {
   net::Task<Result<void>> forward(Flow* flow);
   net::Task<Result<void>> send(Flow* flow, int status, http::Headers headers, std::string body);
   net::Task<void> fail_request(Flow* flow, Error error);
+  void report(const discovery::EndpointSet& set, discovery::Endpoint& endpoint,
+              discovery::Outcome outcome);
+  upstream::Choose chooser(const exchange::Exchange& exchange, const discovery::EndpointSet& set);
+  static HeaderInputs header_inputs(const Flow& flow);
   http::Headers answer_headers(const Flow& flow, std::string_view content_type) const;
   void record(const Flow& flow);
 
@@ -66,6 +71,7 @@ class Pipeline final : public listener::Handler {
   discovery::EndpointView endpoints_;
   http::ClientPool clients_;
   balancer::Balancer balancer_;
+  upstream::Upstream upstream_;
   StatePool states_;
   std::optional<telemetry::AccessLog> access_log_;
 };

@@ -1,0 +1,85 @@
+// The upstream stage: from candidates to a response whose first byte has arrived. Dials or reuses, sends, and tries again
+// elsewhere as long as nothing of an answer has been passed on.
+//
+// What is tried again, within attempts_max, the retry budget and the deadline:
+//   - a connection that failed, broke or timed out before a response head;
+//   - status 502, 503, 504 and 429, on another replica, then on the next candidate model. When nothing else is left the
+//     engine's own answer is passed on: its message and Retry-After say more than ours would.
+//   - for free, once per attempt: a pooled connection that turned out to be closed (the engine never saw the request).
+// Inference before its first byte has no effect on an engine but cost, so POST is repeated; a timeout is repeated only
+// on connect, because a slow prefill is not a failure that another replica does better.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "config/model.h"
+#include "discovery/endpoint_table.h"
+#include "exchange/exchange.h"
+#include "http/client.h"
+#include "net/loop.h"
+#include "net/task.h"
+#include "telemetry/instruments.h"
+#include "upstream/retry_budget.h"
+
+namespace signalbox::upstream {
+
+// Where the balancer says to go. The replica lives in the endpoint set that the caller holds for the request.
+struct Choice {
+  const exchange::Candidate* candidate = nullptr;
+  const discovery::Replica* replica = nullptr;
+  discovery::InFlight in_flight;  // counted until the response is over
+};
+
+// Stages do not see one another: the pipeline passes the balancer in. `excluded` are the endpoints tried so far.
+// Errors: kUnavailable.
+using Choose = std::function<Result<Choice>(std::span<const discovery::Endpoint* const> excluded)>;
+using Report = std::function<void(discovery::Endpoint&, discovery::Outcome)>;
+
+struct Sending {
+  exchange::Exchange* exchange = nullptr;  // attempts are appended; everything else is read
+  const config::Config* config = nullptr;
+  Choose choose;
+  Report report;
+  net::Cancellation* cancel = nullptr;  // the client is gone
+  bool add_include_usage = false;       // see RenderOptions
+};
+
+// A response whose head has arrived. The body is read from lease.body().
+struct Live {
+  http::Lease lease;
+  http::ResponseHead head;
+  Choice choice;
+};
+
+// One per core.
+class Upstream {
+ public:
+  Upstream(net::Loop& loop, http::ClientPool& clients, Random& random,
+           telemetry::Instruments& instruments)
+      : loop_(loop), clients_(clients), random_(random), instruments_(instruments) {}
+
+  // Errors: kUnavailable, kUpstreamConnect, kUpstreamReset, kUpstreamProtocol, kUpstreamTimeout, kCancelled, and those of
+  // rendering the body. Everything `sending` points to must outlive the task.
+  net::Task<Result<Live>> send(Sending sending);
+
+ private:
+  struct Round;
+  net::Task<Result<Live>> attempt(Round* round);
+  net::Task<Result<http::ResponseHead>> exchange_once(Round* round, http::Lease* lease,
+                                                      std::string_view head, std::string_view body);
+  // True when another attempt is to be made after this outcome.
+  bool again(Round& round, const Result<Live>& outcome);
+  void note(Round& round, const Result<Live>& outcome);
+
+  net::Loop& loop_;
+  http::ClientPool& clients_;
+  Random& random_;
+  telemetry::Instruments& instruments_;
+  RetryBudget budget_;
+};
+
+}  // namespace signalbox::upstream

@@ -1,0 +1,72 @@
+#include "upstream/request_head.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "base/text.h"
+#include "http/message_head.h"
+#include "http/message_writer.h"
+#include "upstream/credentials.h"
+
+namespace signalbox::upstream {
+namespace {
+
+constexpr std::array<std::string_view, 2> kInternalPrefixes = {"x-vsr-", "x-signalbox-"};
+
+bool is_for_us(std::string_view name) {
+  if (equal_ignore_case(name, "x-selected-model")) return true;
+  return std::any_of(kInternalPrefixes.begin(), kInternalPrefixes.end(),
+                     [&](std::string_view prefix) {
+                       return name.size() > prefix.size() &&
+                              equal_ignore_case(name.substr(0, prefix.size()), prefix);
+                     });
+}
+
+std::string target_of(const HeadInputs& in) {
+  const bool chat = in.endpoint == exchange::Endpoint::kChatCompletions;
+  std::string target = in.base_path;
+  target += chat && !in.backend.chat_path.empty() ? in.backend.chat_path : in.client.path;
+  // A base URL that ends in /v1 and a path that begins with it name the version once.
+  if (in.base_path.ends_with("/v1") && in.client.path.starts_with("/v1/") &&
+      !(chat && !in.backend.chat_path.empty())) {
+    target = in.base_path + in.client.path.substr(3);
+  }
+  if (!in.client.query.empty()) target += "?" + in.client.query;
+  return target;
+}
+
+std::string host_of(const net::Address& address) {
+  const bool standard = address.port == (address.tls ? 443 : 80);
+  std::string host = net::to_string(address);
+  if (standard) host.erase(host.rfind(':'));
+  return host;
+}
+
+}  // namespace
+
+std::string request_head(const HeadInputs& in) {
+  http::Headers headers = in.client.headers;
+  http::remove_hop_by_hop(headers);
+  headers.remove_if([](const http::Headers::Field& field) { return is_for_us(field.name); });
+  headers.set("accept-encoding", "identity");
+  headers.set("x-request-id", in.client.request_id);
+  headers.set("traceparent", fmt::format("00-{}-{}-{}", in.client.trace_id, in.span_id,
+                                         in.client.trace_sampled.value_or(true) ? "01" : "00"));
+  for (const auto& name : in.edits.headers_removed) headers.remove(name);
+  for (const auto& [name, value] : in.edits.headers_set) headers.set(name, value);
+  add_credentials(in.backend, headers);
+  const http::BodyFraming body = in.body_bytes > 0
+                                     ? http::BodyFraming{http::Framing::kLength, in.body_bytes}
+                                     : http::BodyFraming{};
+  std::string head;
+  const std::string target = target_of(in);
+  const std::string host = host_of(in.address);
+  http::append_request_head(head, {.method = in.client.method, .target = target, .host = host},
+                            headers, body);
+  return head;
+}
+
+}  // namespace signalbox::upstream
