@@ -33,7 +33,10 @@ void check_splits(std::string_view text, Parse parse) {
 }  // namespace signalbox::http
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace signalbox::http;  // NOLINT(google-build-using-namespace)
+  using signalbox::http::check_splits;
+  using signalbox::http::HeadScan;
+  using signalbox::http::parse_request_head;
+  using signalbox::http::parse_response_head;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   check_splits(
       text, [](std::string_view bytes, HeadScan& scan) { return parse_request_head(bytes, scan); });
