@@ -10,7 +10,8 @@ namespace signalbox::discovery {
 namespace {
 
 bool in_service(const Endpoint& endpoint, TimePoint now) {
-  return endpoint.service(now) == Service::kOpen && endpoint.health() != Health::kUnhealthy && !endpoint.draining();
+  return endpoint.service(now) == Service::kOpen && endpoint.health() != Health::kUnhealthy &&
+         !endpoint.draining();
 }
 
 // Length of ejection number `count` (from 0): doubles until kEjectionGrowthMax times the first.
@@ -23,7 +24,8 @@ Duration ejection_length(Duration first, int count) {
 }  // namespace
 
 // Groups of one are left out of account: there the balancer's panic mode keeps using the endpoint anyway.
-bool EndpointTable::may_eject(const EndpointSet& set, const EndpointEntry& entry, TimePoint now) const {
+bool EndpointTable::may_eject(const EndpointSet& set, const EndpointEntry& entry,
+                              TimePoint now) const {
   bool has_peers = false;
   for (const std::size_t index : entry.groups) {
     const auto& replicas = set.groups()[index].replicas;
@@ -32,8 +34,9 @@ bool EndpointTable::may_eject(const EndpointSet& set, const EndpointEntry& entry
     std::size_t ejected_others = 0;
     for (std::size_t i = 0; i < replicas.size(); ++i) {
       const Endpoint& other = *replicas[i].endpoint;
-      const bool repeated = std::any_of(replicas.begin(), replicas.begin() + static_cast<std::ptrdiff_t>(i),
-                                        [&](const Replica& seen) { return seen.endpoint.get() == &other; });
+      const bool repeated =
+          std::any_of(replicas.begin(), replicas.begin() + static_cast<std::ptrdiff_t>(i),
+                      [&](const Replica& seen) { return seen.endpoint.get() == &other; });
       if (repeated) continue;
       ++total;
       if (&other == entry.endpoint.get()) continue;
@@ -42,7 +45,8 @@ bool EndpointTable::may_eject(const EndpointSet& set, const EndpointEntry& entry
     }
     if (total < 2) continue;
     has_peers = true;
-    const auto percent = static_cast<std::size_t>(std::clamp(entry.health.ejected_percent_max, 0, 100));
+    const auto percent =
+        static_cast<std::size_t>(std::clamp(entry.health.ejected_percent_max, 0, 100));
     const std::size_t allowed = percent == 0 ? 0 : std::max<std::size_t>(1, total * percent / 100);
     if (usable_others == 0 || ejected_others + 1 > allowed) return false;
   }
@@ -62,26 +66,33 @@ Transition EndpointTable::eject(const EndpointSet& set, const EndpointEntry& ent
   const std::int64_t returned = state.returned_at_ns.load(std::memory_order_relaxed);
   std::int32_t count = state.ejections.load(std::memory_order_relaxed);
   const Duration longest = ejection_length(entry.health.ejection_time, limits::kEjectionGrowthMax);
-  if (service == Service::kOpen && returned != Endpoint::kNever && now_ns - returned > longest.count()) count = 0;
+  if (service == Service::kOpen && returned != Endpoint::kNever &&
+      now_ns - returned > longest.count())
+    count = 0;
   const Duration length = ejection_length(entry.health.ejection_time, count);
   state.ejections.store(count + 1, std::memory_order_relaxed);
   state.consecutive_failures.store(0, std::memory_order_relaxed);
   state.ejected_until_ns.store(now_ns + length.count(), std::memory_order_relaxed);
   ejections_total_.fetch_add(1, std::memory_order_relaxed);
-  log::warning("endpoint {} ejected for {:.1f} s after failed requests", endpoint.url(), seconds(length));
+  log::warning("endpoint {} ejected for {:.1f} s after failed requests", endpoint.url(),
+               seconds(length));
   return Transition::kEjected;
 }
 
-Transition EndpointTable::fail_once(const EndpointSet& set, const EndpointEntry& entry, TimePoint now) {
+Transition EndpointTable::fail_once(const EndpointSet& set, const EndpointEntry& entry,
+                                    TimePoint now) {
   Endpoint& endpoint = *entry.endpoint;
-  const std::int32_t failures = endpoint.state_.consecutive_failures.fetch_add(1, std::memory_order_relaxed) + 1;
+  const std::int32_t failures =
+      endpoint.state_.consecutive_failures.fetch_add(1, std::memory_order_relaxed) + 1;
   const Service service = endpoint.service(now);
-  if (service == Service::kEjected) return Transition::kNone;  // a straggler sent before the ejection
+  if (service == Service::kEjected)
+    return Transition::kNone;  // a straggler sent before the ejection
   if (service == Service::kOpen && failures < entry.health.eject_after) return Transition::kNone;
   return eject(set, entry, now);
 }
 
-Transition EndpointTable::report(const EndpointSet& set, Endpoint& endpoint, Outcome outcome, TimePoint now) {
+Transition EndpointTable::report(const EndpointSet& set, Endpoint& endpoint, Outcome outcome,
+                                 TimePoint now) {
   auto& state = endpoint.state_;
   if (outcome == Outcome::kNeutral) return Transition::kNone;
   if (outcome == Outcome::kFailure) {
@@ -89,7 +100,8 @@ Transition EndpointTable::report(const EndpointSet& set, Endpoint& endpoint, Out
     return entry == nullptr ? Transition::kNone : fail_once(set, *entry, now);
   }
   // The usual case writes nothing: the line stays shared between cores.
-  if (endpoint.consecutive_failures() != 0) state.consecutive_failures.store(0, std::memory_order_relaxed);
+  if (endpoint.consecutive_failures() != 0)
+    state.consecutive_failures.store(0, std::memory_order_relaxed);
   if (endpoint.service(now) != Service::kHalfOpen) return Transition::kNone;
   const std::scoped_lock lock(ejection_mutex_);
   if (endpoint.service(now) != Service::kHalfOpen) return Transition::kNone;

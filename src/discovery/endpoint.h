@@ -33,14 +33,18 @@ class Endpoint {
 
   const std::string& url() const { return url_; }
   const net::Address& address() const { return address_; }
-  const std::string& base_path() const { return base_path_; }  // prefix of every path, no trailing slash
+  const std::string& base_path() const {
+    return base_path_;
+  }  // prefix of every path, no trailing slash
   // Equal on every router that knows the URL; basis of consistent hashing.
   std::uint64_t hash() const { return hash_; }
 
   // Requests sent and not finished, over all cores of this process.
   std::int32_t in_flight() const { return state_.in_flight.load(std::memory_order_relaxed); }
   // Prompt tokens sent that have not produced a first byte yet; an estimate.
-  std::int64_t queued_prefill_tokens() const { return state_.queued_prefill_tokens.load(std::memory_order_relaxed); }
+  std::int64_t queued_prefill_tokens() const {
+    return state_.queued_prefill_tokens.load(std::memory_order_relaxed);
+  }
 
   Health health() const { return state_.health.load(std::memory_order_relaxed); }
   void set_health(Health health) { state_.health.store(health, std::memory_order_relaxed); }
@@ -54,7 +58,9 @@ class Endpoint {
   void end_trial() { state_.trial.store(false, std::memory_order_release); }
   bool trial_running() const { return state_.trial.load(std::memory_order_relaxed); }
 
-  std::int32_t consecutive_failures() const { return state_.consecutive_failures.load(std::memory_order_relaxed); }
+  std::int32_t consecutive_failures() const {
+    return state_.consecutive_failures.load(std::memory_order_relaxed);
+  }
   // Ejections in a row without a long good time between them; decides how long the next one lasts.
   std::int32_t ejections() const { return state_.ejections.load(std::memory_order_relaxed); }
 

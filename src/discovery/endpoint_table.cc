@@ -9,7 +9,8 @@ namespace signalbox::discovery {
 namespace {
 
 // Parts that cannot occur in URLs or model names separate the key's fields.
-std::string turns_key(const std::string& model, const config::BackendRef& backend, const std::string& url) {
+std::string turns_key(const std::string& model, const config::BackendRef& backend,
+                      const std::string& url) {
   return model + '\n' + url + '\n' + backend.name + '\n' + std::to_string(backend.weight);
 }
 
@@ -64,7 +65,8 @@ void erase_unused(Map& map) {
 std::vector<Placement> fixed_placements(const config::Config& config) {
   std::vector<Placement> placements;
   for (const config::Model& model : config.providers.models) {
-    for (const config::BackendRef& backend : model.backends) placements.push_back({model.name, backend});
+    for (const config::BackendRef& backend : model.backends)
+      placements.push_back({model.name, backend});
   }
   return placements;
 }
@@ -88,21 +90,27 @@ struct EndpointTable::Builder {
   std::size_t group_index(const std::string& name, const config::Model* model) {
     const auto [at, added] = set.group_by_model_.try_emplace(name, set.groups_.size());
     if (added) {
-      set.groups_.push_back({name, policy_of(model, config.own.balancer), {}, find_or_make(table.rotations_, name)});
+      set.groups_.push_back(
+          {name, policy_of(model, config.own.balancer), {}, find_or_make(table.rotations_, name)});
     }
     return at->second;
   }
 
-  std::size_t entry_index(const config::BackendRef& backend, const config::Model* model, const std::string& url) {
+  std::size_t entry_index(const config::BackendRef& backend, const config::Model* model,
+                          const std::string& url) {
     auto& endpoint = table.endpoints_[url];
     if (!endpoint) {
       net::Address address{backend.host, backend.port, backend.scheme == "https"};
       endpoint = std::make_shared<Endpoint>(url, std::move(address), backend.base_path);
     }
-    const auto [at, added] = set.entry_by_endpoint_.try_emplace(endpoint.get(), set.endpoints_.size());
+    const auto [at, added] =
+        set.entry_by_endpoint_.try_emplace(endpoint.get(), set.endpoints_.size());
     if (added) {
       const auto known = table.served_.find(url);
-      set.endpoints_.push_back({endpoint, health_settings(config.own.health, model, backend), backend, {},
+      set.endpoints_.push_back({endpoint,
+                                health_settings(config.own.health, model, backend),
+                                backend,
+                                {},
                                 known == table.served_.end() ? nullptr : known->second});
     }
     return at->second;

@@ -26,8 +26,8 @@ namespace signalbox::discovery {
 
 // How one endpoint is watched: `signalbox.health`, with the reliability block of the first model that lists it on top.
 struct HealthSettings {
-  bool active = true;        // false: a hosted provider without a health path of its own
-  std::string path;          // below the endpoint's base path
+  bool active = true;  // false: a hosted provider without a health path of its own
+  std::string path;    // below the endpoint's base path
   Duration interval{};
   Duration timeout{};
   int unhealthy_after = 3;   // consecutive failed checks
@@ -68,8 +68,8 @@ struct ReplicaGroup {
 struct EndpointEntry {
   std::shared_ptr<Endpoint> endpoint;
   HealthSettings health;
-  config::BackendRef backend;                  // the first one that names it: credentials for probes
-  std::vector<std::size_t> groups;             // indices of the groups it is in, each once
+  config::BackendRef backend;       // the first one that names it: credentials for probes
+  std::vector<std::size_t> groups;  // indices of the groups it is in, each once
   std::shared_ptr<const ServedModels> served;  // nullptr: not known
 };
 
@@ -88,7 +88,9 @@ class EndpointSet {
   friend class EndpointTable;
   struct NameHash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view name) const { return std::hash<std::string_view>{}(name); }
+    std::size_t operator()(std::string_view name) const {
+      return std::hash<std::string_view>{}(name);
+    }
   };
   std::vector<ReplicaGroup> groups_;
   std::vector<EndpointEntry> endpoints_;
@@ -109,7 +111,8 @@ class EndpointTable {
   EndpointTable& operator=(const EndpointTable&) = delete;
 
   // Builds and publishes the set of a configuration; endpoints and rotations known by URL keep their state.
-  std::shared_ptr<const EndpointSet> publish(const config::Config& config, std::span<const Placement> placements);
+  std::shared_ptr<const EndpointSet> publish(const config::Config& config,
+                                             std::span<const Placement> placements);
   std::shared_ptr<const EndpointSet> publish(const config::Config& config);  // with its fixed list
 
   std::shared_ptr<const EndpointSet> current() const;
@@ -136,9 +139,9 @@ class EndpointTable {
   Transition fail_once(const EndpointSet& set, const EndpointEntry& entry, TimePoint now);
 
   mutable std::mutex mutex_;  // guards everything below but the atomics
-  std::map<std::string, std::shared_ptr<Endpoint>> endpoints_;   // by URL
-  std::map<std::string, std::shared_ptr<Turns>> turns_;          // by model, URL, name and weight
-  std::map<std::string, std::shared_ptr<Rotation>> rotations_;   // by model
+  std::map<std::string, std::shared_ptr<Endpoint>> endpoints_;  // by URL
+  std::map<std::string, std::shared_ptr<Turns>> turns_;         // by model, URL, name and weight
+  std::map<std::string, std::shared_ptr<Rotation>> rotations_;  // by model
   std::map<std::string, std::shared_ptr<const ServedModels>> served_;  // by URL
   std::shared_ptr<const EndpointSet> current_;
   std::atomic<std::uint64_t> version_{0};

@@ -16,7 +16,9 @@ constexpr double kJitter = 0.1;
 
 }  // namespace
 
-CheckCounter::CheckCounter(int unhealthy_after, int healthy_after) { configure(unhealthy_after, healthy_after); }
+CheckCounter::CheckCounter(int unhealthy_after, int healthy_after) {
+  configure(unhealthy_after, healthy_after);
+}
 
 void CheckCounter::configure(int unhealthy_after, int healthy_after) {
   unhealthy_after_ = std::max(1, unhealthy_after);
@@ -27,7 +29,8 @@ std::optional<Health> CheckCounter::observe(bool good) {
   good_in_row_ = good ? std::min(good_in_row_ + 1, healthy_after_) : 0;
   bad_in_row_ = good ? 0 : std::min(bad_in_row_ + 1, unhealthy_after_);
   Health next = verdict_;
-  if (good && (verdict_ == Health::kUnknown || good_in_row_ >= healthy_after_)) next = Health::kHealthy;
+  if (good && (verdict_ == Health::kUnknown || good_in_row_ >= healthy_after_))
+    next = Health::kHealthy;
   if (!good && bad_in_row_ >= unhealthy_after_) next = Health::kUnhealthy;
   if (next == verdict_) return std::nullopt;
   verdict_ = next;
@@ -112,7 +115,8 @@ net::Task<void> HealthChecker::run(std::shared_ptr<Watch> watch) {
 }
 
 net::Task<bool> HealthChecker::check(std::shared_ptr<Watch> watch) {
-  ProbeTarget target{watch->endpoint, watch->backend, watch->endpoint->base_path() + watch->settings.path,
+  ProbeTarget target{watch->endpoint, watch->backend,
+                     watch->endpoint->base_path() + watch->settings.path,
                      Deadline::after(loop_.now(), watch->settings.timeout)};
   const auto answer = co_await probe_(std::move(target), false, &watch->cancel);
   if (watch->stopped) co_return false;

@@ -54,7 +54,8 @@ struct ProbeAnswer {
 
 // GET on the target; the body only if `want_body`. Must end by the deadline, or soon after `cancel` is cancelled.
 // Errors: as of net::Network::dial and http::fetch; any error is a failed check.
-using Probe = std::function<net::Task<Result<ProbeAnswer>>(ProbeTarget target, bool want_body, net::Cancellation* cancel)>;
+using Probe = std::function<net::Task<Result<ProbeAnswer>>(ProbeTarget target, bool want_body,
+                                                           net::Cancellation* cancel)>;
 
 struct CheckCounts {
   std::uint64_t good = 0;

@@ -19,14 +19,17 @@ std::string string_member(json::Value object, std::string_view key) {
 }  // namespace
 
 bool ServedModels::has(std::string_view name) const {
-  const auto at = std::lower_bound(models.begin(), models.end(), name,
-                                   [](const ServedModel& model, std::string_view wanted) { return model.name < wanted; });
+  const auto at = std::lower_bound(
+      models.begin(), models.end(), name,
+      [](const ServedModel& model, std::string_view wanted) { return model.name < wanted; });
   return at != models.end() && at->name == name;
 }
 
 Result<ServedModels> parse_served_models(std::string_view body) {
   const auto document = json::Document::parse(body);
-  if (!document) return fail(Code::kUpstreamProtocol, "the engine's model list is not JSON: " + document.error().message);
+  if (!document)
+    return fail(Code::kUpstreamProtocol,
+                "the engine's model list is not JSON: " + document.error().message);
   const auto data = document->root().find("data");
   if (!data || !*data || !(*data)->is_array()) {
     return fail(Code::kUpstreamProtocol, "the engine's model list has no array \"data\"");

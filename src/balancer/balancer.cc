@@ -1,0 +1,126 @@
+#include "balancer/balancer.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+
+#include "balancer/rotation.h"
+
+namespace signalbox::balancer {
+namespace {
+
+// What stands in the way, counted by reason: "3 replicas: 2 unhealthy, 1 excluded".
+std::string why_none(std::span<const exchange::Candidate> candidates, const Context& context,
+                     Excluded excluded) {
+  std::array<int, 6> counts{};
+  int total = 0;
+  for (const auto& candidate : candidates) {
+    const auto* group = context.set->find(candidate.model->name);
+    if (group == nullptr) continue;
+    for (const auto& replica : group->replicas) {
+      ++counts[static_cast<std::size_t>(judge(replica, context.now, excluded))];
+      ++total;
+    }
+  }
+  if (total == 0) return "no backend serves the requested model";
+  std::string text = "no usable replica of " + std::to_string(total);
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] == 0) continue;
+    text += ", " + std::to_string(counts[i]) + " " + std::string(name(static_cast<Verdict>(i)));
+  }
+  return text;
+}
+
+}  // namespace
+
+Policy& Balancer::policy_of(const discovery::ReplicaGroup& group) {
+  switch (group.policy) {
+    case config::BalancerPolicy::kRoundRobin:
+      return round_robin_;
+    case config::BalancerPolicy::kLeastLoad:
+      return least_load_;
+    case config::BalancerPolicy::kSession:
+      return session_;
+  }
+  return round_robin_;
+}
+
+void Balancer::collect(const exchange::Candidate& candidate, std::size_t index,
+                       const Context& context, Excluded excluded, bool panic) {
+  const auto* group = context.set->find(candidate.model->name);
+  if (group == nullptr) return;
+  for (const auto& replica : group->replicas) {
+    const Verdict verdict = judge(replica, context.now, excluded);
+    const bool suspect = verdict == Verdict::kUnhealthy || verdict == Verdict::kEjected;
+    if (verdict == Verdict::kUsable || (panic && suspect))
+      options_.push_back({&candidate, group, &replica, index});
+  }
+}
+
+void Balancer::keep_best_residency(const Context& context) {
+  auto best = Residency::kAbsent;
+  for (const Option& option : options_)
+    best = std::min(best, residency(*option.candidate, *option.replica, *context.set));
+  std::erase_if(options_, [&](const Option& option) {
+    return residency(*option.candidate, *option.replica, *context.set) != best;
+  });
+}
+
+// The cheapest option, by turn among equals. A half-open endpoint is taken only with its trial; if another core has just
+// claimed that, the next best is taken.
+std::optional<Pick> Balancer::choose(const Context& context, bool panic) {
+  while (!options_.empty()) {
+    Policy& policy = policy_of(*options_.front().group);
+    costs_.resize(options_.size());
+    policy.score(options_, context, costs_);
+    std::size_t best = 0;
+    double best_turn = next_turn(*options_[0].group, *options_[0].replica);
+    for (std::size_t i = 1; i < options_.size(); ++i) {
+      if (costs_[i] > costs_[best]) continue;
+      const double turn = next_turn(*options_[i].group, *options_[i].replica);
+      if (costs_[i] == costs_[best] && turn >= best_turn) continue;
+      best = i;
+      best_turn = turn;
+    }
+    const Option option = options_[best];
+    auto& endpoint = *option.replica->endpoint;
+    const bool half_open = endpoint.service(context.now) == discovery::Service::kHalfOpen;
+    const bool trial = half_open && endpoint.begin_trial();
+    if (half_open && !trial && !panic) {
+      options_.erase(options_.begin() + static_cast<std::ptrdiff_t>(best));
+      continue;
+    }
+    take_turn(*option.group, *option.replica);
+    return Pick{option.candidate,
+                option.replica,
+                discovery::InFlight(option.replica->endpoint, context.prefill_tokens, trial),
+                panic,
+                trial,
+                policy.name()};
+  }
+  return std::nullopt;
+}
+
+std::optional<Pick> Balancer::pick_from(std::span<const exchange::Candidate> candidates,
+                                        const Context& context, Excluded excluded, bool panic) {
+  options_.clear();
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    collect(candidates[i], i, context, excluded, panic);
+    if (options_.empty()) continue;
+    const bool joint = policy_of(*options_.front().group).spans_candidates();
+    if (joint && i + 1 < candidates.size()) continue;
+    if (!joint) keep_best_residency(context);
+    if (auto pick = choose(context, panic)) return pick;
+  }
+  return std::nullopt;
+}
+
+Result<Pick> Balancer::pick(std::span<const exchange::Candidate> candidates, const Context& context,
+                            Excluded excluded) {
+  if (auto pick = pick_from(candidates, context, excluded, false)) return *std::move(pick);
+  if (auto pick = pick_from(candidates, context, excluded, true)) return *std::move(pick);
+  return fail(Code::kUnavailable, why_none(candidates, context, excluded));
+}
+
+}  // namespace signalbox::balancer

@@ -1,0 +1,61 @@
+// Balancer: filter -> score -> pick over (model or adapter, replica) pairs. One per core; scratch space is reused, so a
+// pick allocates nothing in steady state. Cost: O(replicas of the candidates looked at).
+//
+// Order of preference:
+//   1. the first candidate model that has a usable replica (all candidates at once if the policy spans them), and of
+//      its replicas those that hold the wanted adapter, before those that may, before those that do not;
+//   2. panic: if no candidate has a usable replica, unhealthy and ejected ones are used as if they were well, because an
+//      answer from a suspect engine beats none. Draining, excluded and weight-0 replicas are never used;
+//   3. otherwise kUnavailable.
+#pragma once
+
+#include <array>
+#include <span>
+#include <vector>
+
+#include "balancer/filter.h"
+#include "balancer/least_load.h"
+#include "balancer/policy.h"
+#include "balancer/round_robin.h"
+#include "balancer/session.h"
+#include "base/error.h"
+
+namespace signalbox::balancer {
+
+// What was chosen. The request counts as in flight on its endpoint until `in_flight` ends.
+struct Pick {
+  const exchange::Candidate* candidate = nullptr;
+  const discovery::Replica* replica = nullptr;  // lives in the set of the context
+  discovery::InFlight in_flight;
+  bool panic = false;       // no replica was usable; this one is suspect
+  bool trial = false;       // tests a half-open endpoint
+  std::string_view policy;  // static name, for headers and metrics
+};
+
+class Balancer {
+ public:
+  Balancer() = default;
+  Balancer(const Balancer&) = delete;
+  Balancer& operator=(const Balancer&) = delete;
+
+  // Errors: kUnavailable, the message says whether models have no backends or which replicas are left out and why.
+  Result<Pick> pick(std::span<const exchange::Candidate> candidates, const Context& context,
+                    Excluded excluded);
+
+ private:
+  Policy& policy_of(const discovery::ReplicaGroup& group);
+  void collect(const exchange::Candidate& candidate, std::size_t index, const Context& context,
+               Excluded excluded, bool panic);
+  void keep_best_residency(const Context& context);
+  std::optional<Pick> choose(const Context& context, bool panic);
+  std::optional<Pick> pick_from(std::span<const exchange::Candidate> candidates,
+                                const Context& context, Excluded excluded, bool panic);
+
+  RoundRobin round_robin_;
+  LeastLoad least_load_;
+  Session session_;
+  std::vector<Option> options_;  // scratch of one pick
+  std::vector<double> costs_;
+};
+
+}  // namespace signalbox::balancer

@@ -1,0 +1,47 @@
+#include "balancer/filter.h"
+
+#include <algorithm>
+
+namespace signalbox::balancer {
+
+std::string_view name(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kUsable:
+      return "usable";
+    case Verdict::kUnhealthy:
+      return "unhealthy";
+    case Verdict::kEjected:
+      return "ejected";
+    case Verdict::kDraining:
+      return "draining";
+    case Verdict::kNoWeight:
+      return "no_weight";
+    case Verdict::kExcluded:
+      return "excluded";
+  }
+  return "usable";
+}
+
+Verdict judge(const discovery::Replica& replica, TimePoint now, Excluded excluded) {
+  const discovery::Endpoint& endpoint = *replica.endpoint;
+  if (replica.weight() <= 0) return Verdict::kNoWeight;
+  if (std::find(excluded.begin(), excluded.end(), &endpoint) != excluded.end())
+    return Verdict::kExcluded;
+  if (endpoint.draining()) return Verdict::kDraining;
+  if (endpoint.health() == discovery::Health::kUnhealthy) return Verdict::kUnhealthy;
+  const discovery::Service service = endpoint.service(now);
+  if (service == discovery::Service::kEjected) return Verdict::kEjected;
+  if (service == discovery::Service::kHalfOpen && endpoint.trial_running())
+    return Verdict::kEjected;
+  return Verdict::kUsable;
+}
+
+Residency residency(const exchange::Candidate& candidate, const discovery::Replica& replica,
+                    const discovery::EndpointSet& set) {
+  if (candidate.adapter.empty()) return Residency::kResident;
+  const auto& served = set.endpoints()[replica.endpoint_index].served;
+  if (!served) return Residency::kUnknown;
+  return served->has(candidate.adapter) ? Residency::kResident : Residency::kAbsent;
+}
+
+}  // namespace signalbox::balancer

@@ -1,0 +1,63 @@
+#include "balancer/session.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "base/hash.h"
+
+namespace signalbox::balancer {
+namespace {
+
+// Ranks of real pairs stay below 45 (u >= 2^-64, weight >= 1), so this puts every full replica behind every other one and
+// keeps their order among themselves.
+constexpr double kFullCost = 1e3;
+
+}  // namespace
+
+double session_rank(std::uint64_t session, std::uint64_t endpoint_hash, int weight) {
+  const std::uint64_t mixed = mix64(session ^ mix64(endpoint_hash));
+  const double u = (static_cast<double>(mixed >> 11) + 1.0) * 0x1p-53;
+  return -std::log(u) / weight;
+}
+
+double load_bound(double load_factor, std::int64_t in_flight_total, double share) {
+  return std::max(1.0, std::ceil(load_factor * static_cast<double>(in_flight_total + 1) * share));
+}
+
+void Session::score(std::span<const Option> options, const Context& context,
+                    std::span<double> costs) {
+  if (!context.session) return without_session_.score(options, context, costs);
+  std::int64_t in_flight_total = 0;
+  double weight_total = 0;
+  for (const Option& option : options) {
+    in_flight_total += option.endpoint().in_flight();
+    weight_total += option.weight();
+  }
+  const double factor = std::max(1.0, context.set->balancer().session_load_factor);
+  for (std::size_t i = 0; i < options.size(); ++i) {
+    const auto& endpoint = options[i].endpoint();
+    const bool full = endpoint.in_flight() >=
+                      load_bound(factor, in_flight_total, options[i].weight() / weight_total);
+    costs[i] = session_rank(*context.session, endpoint.hash(), options[i].weight()) +
+               (full ? kFullCost : 0.0);
+  }
+}
+
+std::optional<std::uint64_t> session_key(const exchange::ClientRequest& client,
+                                         const exchange::Request& request,
+                                         const config::Balancer& settings) {
+  if (!settings.session_header.empty()) {
+    const std::string_view header = client.headers.get(settings.session_header);
+    if (!header.empty()) return hash64(header);
+  }
+  if (settings.session_body_field.empty() || request.document.empty()) return std::nullopt;
+  const auto field = request.document.root().find(settings.session_body_field);
+  if (!field || !*field || !(*field)->is_string()) return std::nullopt;
+  std::string storage;
+  const std::string_view value = (*field)->string_view(storage);
+  if (value.empty()) return std::nullopt;
+  return hash64(value);
+}
+
+}  // namespace signalbox::balancer
