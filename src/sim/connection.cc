@@ -45,8 +45,10 @@ Connection::~Connection() {
 }
 
 net::Task<void> Connection::run() {
-  while (co_await read_request()) {
-    if (!co_await answer()) break;
+  bool more = co_await read_request();
+  while (more) {
+    more = co_await answer();
+    if (more) more = co_await read_request();
   }
   stream_->close();
   co_await inbox_.stopped();
