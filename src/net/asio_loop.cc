@@ -31,6 +31,7 @@ void AsioLoop::schedule(TimePoint when) {
 void AsioLoop::run() {
   auto guard = boost::asio::make_work_guard(io_);
   io_.run();
+  io_.restart();  // after stop(): the loop may be run again to finish what is left
 }
 
 std::unique_ptr<Loop> make_loop() { return std::make_unique<AsioLoop>(); }
