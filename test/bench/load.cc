@@ -1,7 +1,7 @@
 // bench_load: sends one HTTP request over and over and says how long answers took and what the server spent.
 //
-// Closed loop (default): each connection sends its next request when the last answer is complete. Open loop (--rate): requests
-// are due at fixed times whether or not earlier ones are answered, and latency counts from when a request was due, so a
+// Closed loop (default): each connection sends its next request when the last answer is complete. Open loop (--rate):
+// requests are due at fixed times whether or not earlier ones are answered, and latency counts from when one was due, so a
 // stalled server cannot hide behind requests that were never sent. One thread, epoll, plain sockets, loopback only.
 // Prints one JSON object.
 #include <fcntl.h>
