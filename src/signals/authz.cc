@@ -17,7 +17,8 @@ bool contains(const std::vector<std::string>& names, std::string_view name) {
 
 void RoleBindings::grant(const std::string& name, const config::RoleBinding& binding) {
   if (name.empty()) return;
-  auto at = std::find_if(roles_.begin(), roles_.end(), [&name](const Role& role) { return role.name == name; });
+  auto at = std::find_if(roles_.begin(), roles_.end(),
+                         [&name](const Role& role) { return role.name == name; });
   if (at == roles_.end()) at = roles_.insert(roles_.end(), Role{.name = name});
   for (const config::Subject& subject : binding.subjects) {
     auto& names = equal_ignore_case(subject.kind, "user") ? at->users : at->groups;
@@ -29,9 +30,11 @@ Result<RoleBindings> RoleBindings::compile(std::span<const config::RoleBinding> 
   RoleBindings made;
   for (const config::RoleBinding& binding : bindings) {
     for (const config::Subject& subject : binding.subjects) {
-      if (equal_ignore_case(subject.kind, "user") || equal_ignore_case(subject.kind, "group")) continue;
-      return fail(Code::kConfig, fmt::format("role binding '{}': subject kind '{}' is neither User nor Group",
-                                             binding.name, subject.kind));
+      if (equal_ignore_case(subject.kind, "user") || equal_ignore_case(subject.kind, "group"))
+        continue;
+      return fail(Code::kConfig,
+                  fmt::format("role binding '{}': subject kind '{}' is neither User nor Group",
+                              binding.name, subject.kind));
     }
     made.grant(binding.role, binding);
     if (binding.name != binding.role) made.grant(binding.name, binding);
@@ -50,9 +53,10 @@ exchange::SignalValue RoleBindings::evaluate(std::uint32_t rule, const Inputs& i
   const Role& role = roles_[rule];
   const exchange::Identity& identity = inputs.identity;
   if (!identity.user.empty() && contains(role.users, identity.user)) return matched(true);
-  return matched(std::any_of(identity.groups.begin(), identity.groups.end(), [&role](const std::string& group) {
-    return !group.empty() && contains(role.groups, group);
-  }));
+  return matched(std::any_of(identity.groups.begin(), identity.groups.end(),
+                             [&role](const std::string& group) {
+                               return !group.empty() && contains(role.groups, group);
+                             }));
 }
 
 }  // namespace signalbox::signals

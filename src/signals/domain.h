@@ -24,7 +24,8 @@ struct DomainVerdict {
 class Domains {
  public:
   // `threshold` 0..1: below it the encoder's verdict is not taken; the category is then `fallback_category` or none.
-  Domains(std::span<const config::DomainRule> rules, float threshold, std::string fallback_category);
+  Domains(std::span<const config::DomainRule> rules, float threshold,
+          std::string fallback_category);
   Domains() = default;
 
   // Rule index of a leaf; a name that is no rule but a label of the classifier gets a rule of its own.
@@ -36,7 +37,9 @@ class Domains {
   exchange::SignalValue evaluate(std::uint32_t rule, const DomainVerdict& verdict) const;
 
   // Vectors to compare with when the encoder has no domain head; index as Encoder::domain_labels().
-  void set_prototypes(std::vector<std::vector<float>> prototypes) { prototypes_ = std::move(prototypes); }
+  void set_prototypes(std::vector<std::vector<float>> prototypes) {
+    prototypes_ = std::move(prototypes);
+  }
   bool has_prototypes() const { return !prototypes_.empty(); }
   // Probabilities from cosine similarities, for judge(). Empty without prototypes.
   std::vector<float> compare(std::span<const float> embedding) const;

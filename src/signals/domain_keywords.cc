@@ -13,57 +13,91 @@ namespace {
 // Words that rarely stand in questions of another domain. "other" has none: it is what is left.
 constexpr std::array kWords = std::to_array<std::pair<std::string_view, std::string_view>>({
     {"business",
-     "marketing, revenue, startup, business plan, business model, customers, stakeholders, profit margin, brand, "
-     "management, manager, supply chain, human resources, entrepreneur, market share, sales, merger, acquisition, "
-     "balance sheet, cash flow, invoice, accounting, kpi, pricing strategy, competitive advantage, go-to-market"},
+     "marketing, revenue, startup, business plan, business model, customers, stakeholders, profit "
+     "margin, brand, "
+     "management, manager, supply chain, human resources, entrepreneur, market share, sales, "
+     "merger, acquisition, "
+     "balance sheet, cash flow, invoice, accounting, kpi, pricing strategy, competitive advantage, "
+     "go-to-market"},
     {"law",
-     "law, legal, lawsuit, court, statute, contract law, plaintiff, defendant, liability, negligence, tort, attorney, "
-     "lawyer, jurisdiction, constitutional, felony, misdemeanor, copyright, patent, trademark, intellectual property, "
+     "law, legal, lawsuit, court, statute, contract law, plaintiff, defendant, liability, "
+     "negligence, tort, attorney, "
+     "lawyer, jurisdiction, constitutional, felony, misdemeanor, copyright, patent, trademark, "
+     "intellectual property, "
      "breach of contract, due process, appeal, verdict, gdpr, landlord, custody"},
     {"psychology",
-     "psychology, psychologist, cognitive, cognition, behavior, behaviour, anxiety, depression, freud, piaget, maslow, "
-     "conditioning, attachment theory, personality, motivation, self-esteem, working memory, emotion, emotions, "
-     "therapy, cognitive bias, placebo, subconscious, developmental, stereotype, introvert, extrovert"},
+     "psychology, psychologist, cognitive, cognition, behavior, behaviour, anxiety, depression, "
+     "freud, piaget, maslow, "
+     "conditioning, attachment theory, personality, motivation, self-esteem, working memory, "
+     "emotion, emotions, "
+     "therapy, cognitive bias, placebo, subconscious, developmental, stereotype, introvert, "
+     "extrovert"},
     {"biology",
-     "biology, cell, cells, dna, rna, gene, genes, genetic, genetics, protein, proteins, enzyme, mitochondria, "
-     "photosynthesis, evolution, natural selection, species, organism, bacteria, virus, chromosome, mitosis, meiosis, "
+     "biology, cell, cells, dna, rna, gene, genes, genetic, genetics, protein, proteins, enzyme, "
+     "mitochondria, "
+     "photosynthesis, evolution, natural selection, species, organism, bacteria, virus, "
+     "chromosome, mitosis, meiosis, "
      "ecosystem, ecology, mutation, chlorophyll, amino acid"},
     {"chemistry",
-     "chemistry, chemical, molecule, molecules, molar, mole, moles, stoichiometry, reaction, reagent, catalyst, acid, "
-     "titration, ph, oxidation, redox, covalent, ionic, periodic table, isotope, polymer, organic compound, benzene, "
+     "chemistry, chemical, molecule, molecules, molar, mole, moles, stoichiometry, reaction, "
+     "reagent, catalyst, acid, "
+     "titration, ph, oxidation, redox, covalent, ionic, periodic table, isotope, polymer, organic "
+     "compound, benzene, "
      "equilibrium constant, solubility, enthalpy, electronegativity, sodium"},
     {"history",
-     "history, historical, century, empire, emperor, dynasty, revolution, world war, civil war, cold war, ancient, "
-     "medieval, renaissance, colonial, colonialism, treaty, monarchy, pharaoh, roman, ottoman, napoleon, archaeology, "
+     "history, historical, century, empire, emperor, dynasty, revolution, world war, civil war, "
+     "cold war, ancient, "
+     "medieval, renaissance, colonial, colonialism, treaty, monarchy, pharaoh, roman, ottoman, "
+     "napoleon, archaeology, "
      "crusades, feudal, feudalism, industrial revolution, slavery"},
     {"health",
-     "health, healthy, symptom, symptoms, disease, diagnosis, treatment, patient, patients, doctor, medicine, "
-     "medication, dosage, vaccine, vaccination, blood pressure, diabetes, cancer, infection, nutrition, diet, vitamin, "
+     "health, healthy, symptom, symptoms, disease, diagnosis, treatment, patient, patients, "
+     "doctor, medicine, "
+     "medication, dosage, vaccine, vaccination, blood pressure, diabetes, cancer, infection, "
+     "nutrition, diet, vitamin, "
      "cholesterol, pregnancy, surgery, insulin, headache, exercise routine"},
     {"economics",
-     "economics, economic, economy, inflation, gdp, supply and demand, monetary policy, fiscal policy, interest rate, "
-     "interest rates, unemployment, elasticity, macroeconomics, microeconomics, central bank, federal reserve, tariff, "
-     "tariffs, recession, opportunity cost, monopoly, oligopoly, subsidy, exchange rate, trade deficit, keynesian"},
+     "economics, economic, economy, inflation, gdp, supply and demand, monetary policy, fiscal "
+     "policy, interest rate, "
+     "interest rates, unemployment, elasticity, macroeconomics, microeconomics, central bank, "
+     "federal reserve, tariff, "
+     "tariffs, recession, opportunity cost, monopoly, oligopoly, subsidy, exchange rate, trade "
+     "deficit, keynesian"},
     {"math",
-     "math, mathematics, derivative, integral, equation, equations, algebra, calculus, geometry, theorem, proof, "
-     "polynomial, matrix, eigenvalue, eigenvalues, prime number, probability, triangle, differentiate, integrate, "
-     "quadratic, logarithm, trigonometry, sine, cosine, vector space, modulo, factorial, permutations"},
+     "math, mathematics, derivative, integral, equation, equations, algebra, calculus, geometry, "
+     "theorem, proof, "
+     "polynomial, matrix, eigenvalue, eigenvalues, prime number, probability, triangle, "
+     "differentiate, integrate, "
+     "quadratic, logarithm, trigonometry, sine, cosine, vector space, modulo, factorial, "
+     "permutations"},
     {"physics",
-     "physics, velocity, acceleration, momentum, newton, gravity, gravitational, quantum, quantum mechanics, "
-     "relativity, electromagnetic, magnetic field, electric field, photon, electron, kinetic energy, potential energy, "
-     "thermodynamics, entropy, wavelength, frequency, friction, torque, voltage, black hole, semiconductor, joules"},
+     "physics, velocity, acceleration, momentum, newton, gravity, gravitational, quantum, quantum "
+     "mechanics, "
+     "relativity, electromagnetic, magnetic field, electric field, photon, electron, kinetic "
+     "energy, potential energy, "
+     "thermodynamics, entropy, wavelength, frequency, friction, torque, voltage, black hole, "
+     "semiconductor, joules"},
     {"computer science",
-     "python, javascript, java, c++, rust, sql, code, function, algorithm, algorithms, data structure, binary search, "
-     "compiler, debug, debugging, api, database, recursion, programming, software, linked list, hash table, "
-     "time complexity, operating system, kubernetes, docker, regex, git, machine learning, neural network, tcp"},
+     "python, javascript, java, c++, rust, sql, code, function, algorithm, algorithms, data "
+     "structure, binary search, "
+     "compiler, debug, debugging, api, database, recursion, programming, software, linked list, "
+     "hash table, "
+     "time complexity, operating system, kubernetes, docker, regex, git, machine learning, neural "
+     "network, tcp"},
     {"philosophy",
-     "philosophy, philosopher, ethics, ethical, moral, morality, kant, plato, aristotle, socrates, nietzsche, "
-     "metaphysics, epistemology, ontology, free will, determinism, utilitarianism, existentialism, stoicism, "
-     "categorical imperative, dualism, consciousness, trolley problem, virtue, descartes, hegel, hume"},
+     "philosophy, philosopher, ethics, ethical, moral, morality, kant, plato, aristotle, socrates, "
+     "nietzsche, "
+     "metaphysics, epistemology, ontology, free will, determinism, utilitarianism, existentialism, "
+     "stoicism, "
+     "categorical imperative, dualism, consciousness, trolley problem, virtue, descartes, hegel, "
+     "hume"},
     {"engineering",
-     "engineering, engineer, circuit, circuits, transistor, resistor, capacitor, beam, bending moment, stress, strain, "
-     "load bearing, bridge design, turbine, hvac, hydraulic, pneumatic, control system, pid controller, signal "
-     "processing, welding, reinforced concrete, cad, tensile strength, fluid flow, heat exchanger, gearbox, op-amp"},
+     "engineering, engineer, circuit, circuits, transistor, resistor, capacitor, beam, bending "
+     "moment, stress, strain, "
+     "load bearing, bridge design, turbine, hvac, hydraulic, pneumatic, control system, pid "
+     "controller, signal "
+     "processing, welding, reinforced concrete, cad, tensile strength, fluid flow, heat exchanger, "
+     "gearbox, op-amp"},
 });
 
 }  // namespace

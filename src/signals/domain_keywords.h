@@ -14,7 +14,8 @@ namespace signalbox::signals {
 
 struct DomainGuess {
   std::uint32_t label = 0;  // index of Encoder::domain_labels()
-  float confidence = 0;     // share of the domain's words among all found, damped: below 0.9 even if all agree
+  float confidence =
+      0;  // share of the domain's words among all found, damped: below 0.9 even if all agree
 };
 
 class DomainKeywords {

@@ -8,7 +8,8 @@
 
 namespace signalbox::signals {
 
-Result<Embeddings> Embeddings::compile(std::span<const config::EmbeddingRule> rules, const encoder::Encoder* encoder) {
+Result<Embeddings> Embeddings::compile(std::span<const config::EmbeddingRule> rules,
+                                       const encoder::Encoder* encoder) {
   Embeddings made;
   encoder::Workspace workspace;
   std::map<std::string, std::vector<float>> known;
@@ -17,7 +18,8 @@ Result<Embeddings> Embeddings::compile(std::span<const config::EmbeddingRule> ru
     if (rule.candidates.empty()) {
       return fail(Code::kConfig, fmt::format("embedding rule '{}' has no candidates", rule.name));
     }
-    const bool usable = encoder != nullptr && (rule.query_modality.empty() || rule.query_modality == "text");
+    const bool usable =
+        encoder != nullptr && (rule.query_modality.empty() || rule.query_modality == "text");
     for (const std::string& candidate : rule.candidates) {
       if (!usable) break;
       auto at = known.find(candidate);
@@ -33,14 +35,16 @@ Result<Embeddings> Embeddings::compile(std::span<const config::EmbeddingRule> ru
   return made;
 }
 
-exchange::SignalValue Embeddings::evaluate(std::uint32_t index, std::span<const float> embedding) const {
+exchange::SignalValue Embeddings::evaluate(std::uint32_t index,
+                                           std::span<const float> embedding) const {
   const Rule& rule = rules_[index];
   if (embedding.empty() || rule.candidates.empty()) return failed();
   float best = -1;
   float sum = 0;
   for (const auto& candidate : rule.candidates) {
     if (candidate.size() != embedding.size()) return failed();
-    const float cosine = std::inner_product(candidate.begin(), candidate.end(), embedding.begin(), 0.0F);
+    const float cosine =
+        std::inner_product(candidate.begin(), candidate.end(), embedding.begin(), 0.0F);
     best = std::max(best, cosine);
     sum += cosine;
   }

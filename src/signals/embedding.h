@@ -18,7 +18,8 @@ class Embeddings {
   Embeddings() = default;
   // About 3 ms a candidate. `encoder` may be null: then every rule fails when evaluated.
   // Errors: kConfig naming the rule (no candidates), the encoder's own.
-  static Result<Embeddings> compile(std::span<const config::EmbeddingRule> rules, const encoder::Encoder* encoder);
+  static Result<Embeddings> compile(std::span<const config::EmbeddingRule> rules,
+                                    const encoder::Encoder* encoder);
   // Confidence is the aggregated similarity, cut to 0..1. kFailed without an embedding or for other modalities than text.
   exchange::SignalValue evaluate(std::uint32_t rule, std::span<const float> embedding) const;
 

@@ -80,7 +80,8 @@ exchange::SignalValue Evaluator::evaluate_fact(const Slot& slot, const Inputs& i
 }
 
 void Evaluator::evaluate_languages(std::span<const std::uint32_t> leaves, std::string_view text,
-                                   std::span<exchange::SignalValue> values, exchange::Signals& out) const {
+                                   std::span<exchange::SignalValue> values,
+                                   exchange::Signals& out) const {
   if (language_model_ == nullptr) {
     for (const std::uint32_t leaf : leaves) values[leaf] = failed();
     return;
@@ -99,7 +100,8 @@ void Evaluator::evaluate(std::span<const std::uint32_t> leaves, const Inputs& in
                          std::span<exchange::SignalValue> values, exchange::Signals& out) const {
   const std::string_view text = inputs.request.user_text;
   std::array<std::vector<std::uint32_t>, exchange::kLeafKindCount> by_kind;
-  for (const std::uint32_t leaf : leaves) by_kind[static_cast<std::size_t>(slots_[leaf].kind)].push_back(leaf);
+  for (const std::uint32_t leaf : leaves)
+    by_kind[static_cast<std::size_t>(slots_[leaf].kind)].push_back(leaf);
   const Lease lease(*this);
   for (std::size_t i = 0; i < by_kind.size(); ++i) {
     const auto kind = static_cast<LeafKind>(i);
@@ -122,7 +124,8 @@ void Evaluator::evaluate(std::span<const std::uint32_t> leaves, const Inputs& in
   }
 }
 
-encoder::Demand Evaluator::encoder_demand(std::span<const std::uint32_t> leaves, bool want_category) const {
+encoder::Demand Evaluator::encoder_demand(std::span<const std::uint32_t> leaves,
+                                          bool want_category) const {
   auto demand = encoder::Demand::kNone;
   bool domain = want_category;
   for (const std::uint32_t leaf : leaves) {
@@ -145,12 +148,14 @@ void Evaluator::settle(std::span<const std::uint32_t> leaves, const DomainVerdic
   for (const std::uint32_t leaf : leaves) {
     const Slot& slot = slots_[leaf];
     if (slot.kind == LeafKind::kDomain) values[leaf] = domains_.evaluate(slot.rule, verdict);
-    if (slot.kind == LeafKind::kEmbedding) values[leaf] = embeddings_.evaluate(slot.rule, embedding);
+    if (slot.kind == LeafKind::kEmbedding)
+      values[leaf] = embeddings_.evaluate(slot.rule, embedding);
   }
 }
 
-void Evaluator::apply(const encoder::Analysis& analysis, std::span<const std::uint32_t> leaves, const Inputs& inputs,
-                      std::span<exchange::SignalValue> values, exchange::Signals& out) const {
+void Evaluator::apply(const encoder::Analysis& analysis, std::span<const std::uint32_t> leaves,
+                      const Inputs& inputs, std::span<exchange::SignalValue> values,
+                      exchange::Signals& out) const {
   if (analysis.failed()) return degrade(leaves, inputs, values, out);
   out.encoder_passes += static_cast<std::uint32_t>(analysis.passes);
   out.tokens_seen = static_cast<std::uint32_t>(analysis.tokens_seen);
@@ -170,15 +175,16 @@ void Evaluator::degrade(std::span<const std::uint32_t> leaves, const Inputs& inp
   const Lease lease(*this);
   if (lease.get() != nullptr) {
     if (const auto guess = domain_keywords_.guess(inputs.request.user_text, *lease.get())) {
-      verdict = {encoder::Encoder::domain_labels()[guess->label], guess->confidence, exchange::Rung::kKeyword};
+      verdict = {encoder::Encoder::domain_labels()[guess->label], guess->confidence,
+                 exchange::Rung::kKeyword};
     }
   }
   settle(leaves, verdict, {}, values, out);
 }
 
 net::Task<void> Evaluator::evaluate_encoder(std::span<const std::uint32_t> leaves, Inputs inputs,
-                                            std::span<exchange::SignalValue> values, exchange::Signals& out,
-                                            Encoding encoding) const {
+                                            std::span<exchange::SignalValue> values,
+                                            exchange::Signals& out, Encoding encoding) const {
   const TimePoint start = clock_.now();
   const encoder::Demand demand = encoder_demand(leaves, encoding.want_category);
   std::optional<encoder::Analysis> analysis;
@@ -198,8 +204,9 @@ net::Task<void> Evaluator::evaluate_encoder(std::span<const std::uint32_t> leave
   out.encoder_time += spent;
   // One pass answered all of them; each kind that took part is charged the whole wait.
   for (const LeafKind kind : {LeafKind::kDomain, LeafKind::kEmbedding}) {
-    const auto count = std::count_if(leaves.begin(), leaves.end(),
-                                     [this, kind](std::uint32_t leaf) { return slots_[leaf].kind == kind; });
+    const auto count =
+        std::count_if(leaves.begin(), leaves.end(),
+                      [this, kind](std::uint32_t leaf) { return slots_[leaf].kind == kind; });
     if (count == 0) continue;
     auto& cost = out.kinds[static_cast<std::size_t>(kind)];
     cost.leaves += static_cast<std::uint32_t>(count);

@@ -54,9 +54,10 @@ Settings settings_of(const config::Config& config);
 // How encoder leaves are run.
 struct Encoding {
   net::Loop& loop;
-  encoder::Pool* pool = nullptr;       // null: straight down the ladder
-  Deadline deadline = Deadline::none();  // signalbox.encoder.deadline from now, or the request's if sooner
-  bool want_category = false;          // judge the domain even if no domain leaf is demanded
+  encoder::Pool* pool = nullptr;  // null: straight down the ladder
+  Deadline deadline =
+      Deadline::none();        // signalbox.encoder.deadline from now, or the request's if sooner
+  bool want_category = false;  // judge the domain even if no domain leaf is demanded
 };
 
 class Evaluator {
@@ -71,14 +72,15 @@ class Evaluator {
   // Binds each leaf to its rule and compiles what rules need: scan databases, patterns, candidate embeddings.
   // Errors: kConfig naming the rule or the undefined signal, kUnsupported (CPU), the encoder's own.
   static Result<std::unique_ptr<Evaluator>> create(const config::Signals& signals,
-                                                   std::span<const exchange::Leaf> leaves, const Models& models,
-                                                   const Settings& settings, const Clock& clock = system_clock());
+                                                   std::span<const exchange::Leaf> leaves,
+                                                   const Models& models, const Settings& settings,
+                                                   const Clock& clock = system_clock());
   ~Evaluator();
 
   // Leaves of tiers kHeaders and kText. `values` and `out.kinds` are filled; never blocks; linear in the text.
   // Leaves of the encoder tier among `leaves` are left alone.
-  void evaluate(std::span<const std::uint32_t> leaves, const Inputs& inputs, std::span<exchange::SignalValue> values,
-                exchange::Signals& out) const;
+  void evaluate(std::span<const std::uint32_t> leaves, const Inputs& inputs,
+                std::span<exchange::SignalValue> values, exchange::Signals& out) const;
 
   // Leaves of tier kEncoder; others are left alone. Waits for the pool at most until the deadline. Inputs, values and out
   // must stay in place until the task is done.
@@ -88,16 +90,19 @@ class Evaluator {
 
   // The parts of evaluate_encoder(), for tools that run the encoder themselves.
   encoder::Demand encoder_demand(std::span<const std::uint32_t> leaves, bool want_category) const;
-  void apply(const encoder::Analysis& analysis, std::span<const std::uint32_t> leaves, const Inputs& inputs,
-             std::span<exchange::SignalValue> values, exchange::Signals& out) const;
+  void apply(const encoder::Analysis& analysis, std::span<const std::uint32_t> leaves,
+             const Inputs& inputs, std::span<exchange::SignalValue> values,
+             exchange::Signals& out) const;
   // No analysis to be had: keywords, then default.
-  void degrade(std::span<const std::uint32_t> leaves, const Inputs& inputs, std::span<exchange::SignalValue> values,
-               exchange::Signals& out) const;
+  void degrade(std::span<const std::uint32_t> leaves, const Inputs& inputs,
+               std::span<exchange::SignalValue> values, exchange::Signals& out) const;
 
   // What a leaf's confidence has to reach, for explanations; nothing where the kind has no threshold.
   std::optional<double> threshold(std::uint32_t leaf) const { return slots_[leaf].threshold; }
   // Keyword rules whose method is only approximated by whole-word search.
-  std::span<const std::string> approximated_keyword_rules() const { return keywords_.approximated(); }
+  std::span<const std::string> approximated_keyword_rules() const {
+    return keywords_.approximated();
+  }
 
  private:
   // Where a leaf's rule is.
@@ -108,15 +113,17 @@ class Evaluator {
   };
   class Lease;
   class KindTimer;
-  Result<void> compile(const config::Signals& signals, const Models& models, const Settings& settings);
+  Result<void> compile(const config::Signals& signals, const Models& models,
+                       const Settings& settings);
   Result<void> embed_prototypes(const encoder::Encoder& encoder);
   Result<Slot> bind(const exchange::Leaf& leaf, const config::Signals& signals);
   Result<void> prepare(Scratch& scratch) const;
   exchange::SignalValue evaluate_fact(const Slot& slot, const Inputs& inputs) const;
   void evaluate_languages(std::span<const std::uint32_t> leaves, std::string_view text,
                           std::span<exchange::SignalValue> values, exchange::Signals& out) const;
-  void settle(std::span<const std::uint32_t> leaves, const DomainVerdict& verdict, std::span<const float> embedding,
-              std::span<exchange::SignalValue> values, exchange::Signals& out) const;
+  void settle(std::span<const std::uint32_t> leaves, const DomainVerdict& verdict,
+              std::span<const float> embedding, std::span<exchange::SignalValue> values,
+              exchange::Signals& out) const;
 
   const Clock& clock_;
   std::vector<Slot> slots_;  // by leaf
@@ -134,7 +141,8 @@ class Evaluator {
   const LanguageModel* language_model_ = nullptr;
 
   mutable std::mutex scratches_mutex_;
-  mutable std::vector<std::unique_ptr<Scratch>> scratches_;  // idle ones; at most one per thread that ever scanned
+  mutable std::vector<std::unique_ptr<Scratch>>
+      scratches_;  // idle ones; at most one per thread that ever scanned
 };
 
 }  // namespace signalbox::signals

@@ -21,17 +21,20 @@ struct Facts {
 bool is_match(exchange::SignalValue value) { return value.state == SignalState::kMatch; }
 
 TEST(Context, BothEndsOfTheBandBelongToIt) {
-  const std::vector<config::ContextRule> rules = {{.name = "long", .min_tokens = 1000, .max_tokens = 2000}};
+  const std::vector<config::ContextRule> rules = {
+      {.name = "long", .min_tokens = 1000, .max_tokens = 2000}};
   const Contexts contexts(rules);
   Facts facts;
-  for (const auto& [tokens, expected] : {std::pair(999, false), {1000, true}, {2000, true}, {2001, false}}) {
+  for (const auto& [tokens, expected] :
+       {std::pair(999, false), {1000, true}, {2000, true}, {2001, false}}) {
     facts.request.context_tokens = tokens;
     EXPECT_EQ(is_match(contexts.evaluate(0, facts.inputs())), expected) << tokens;
   }
 }
 
 TEST(Conversation, CountsMessagesOfARole) {
-  config::ConversationRule rule{.name = "multi", .feature_type = "count", .source_type = "message", .role = "user"};
+  config::ConversationRule rule{
+      .name = "multi", .feature_type = "count", .source_type = "message", .role = "user"};
   rule.predicate.gte = 2;
   const auto conversations = Conversations::compile(std::vector{rule});
   ASSERT_TRUE(conversations);
@@ -51,16 +54,18 @@ TEST(Conversation, SeesToolsToolLoopsAndImages) {
   ASSERT_TRUE(conversations);
   Facts facts;
   facts.request.messages = {{.role = "user"}};
-  for (std::uint32_t i = 0; i < 3; ++i) EXPECT_FALSE(is_match(conversations->evaluate(i, facts.inputs())));
+  for (std::uint32_t i = 0; i < 3; ++i)
+    EXPECT_FALSE(is_match(conversations->evaluate(i, facts.inputs())));
   facts.request.tool_count = 2;
   facts.request.active_tool_loop = true;
   facts.request.messages[0].has_image = true;
-  for (std::uint32_t i = 0; i < 3; ++i) EXPECT_TRUE(is_match(conversations->evaluate(i, facts.inputs())));
+  for (std::uint32_t i = 0; i < 3; ++i)
+    EXPECT_TRUE(is_match(conversations->evaluate(i, facts.inputs())));
 }
 
 TEST(Conversation, AnUnknownSourceIsRefusedByName) {
-  const auto conversations = Conversations::compile(
-      std::vector<config::ConversationRule>{{.name = "odd", .feature_type = "count", .source_type = "video"}});
+  const auto conversations = Conversations::compile(std::vector<config::ConversationRule>{
+      {.name = "odd", .feature_type = "count", .source_type = "video"}});
   ASSERT_FALSE(conversations);
   EXPECT_NE(conversations.error().message.find("video"), std::string::npos);
 }
@@ -126,8 +131,8 @@ TEST(Authz, ARoleIsHeldByUsersAndGroupsOfAnyOfItsBindings) {
 }
 
 TEST(Authz, AnEmptyNameInTheRulesMatchesNobody) {
-  const auto roles = RoleBindings::compile(
-      std::vector<config::RoleBinding>{{.name = "b", .subjects = {{"User", ""}, {"Group", ""}}, .role = "r"}});
+  const auto roles = RoleBindings::compile(std::vector<config::RoleBinding>{
+      {.name = "b", .subjects = {{"User", ""}, {"Group", ""}}, .role = "r"}});
   ASSERT_TRUE(roles);
   Facts facts;
   facts.identity.groups = {""};
@@ -135,8 +140,8 @@ TEST(Authz, AnEmptyNameInTheRulesMatchesNobody) {
 }
 
 TEST(Authz, OnlyUsersAndGroupsCanBeSubjects) {
-  EXPECT_FALSE(RoleBindings::compile(
-      std::vector<config::RoleBinding>{{.name = "b", .subjects = {{"ServiceAccount", "x"}}, .role = "r"}}));
+  EXPECT_FALSE(RoleBindings::compile(std::vector<config::RoleBinding>{
+      {.name = "b", .subjects = {{"ServiceAccount", "x"}}, .role = "r"}}));
 }
 
 }  // namespace

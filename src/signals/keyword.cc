@@ -31,10 +31,12 @@ re2::RE2::Options set_options() {
 
 struct Keywords::Regexes {
   re2::RE2::Set set{set_options(), re2::RE2::UNANCHORED};
-  std::vector<std::unique_ptr<re2::RE2>> singles;  // by number in the set; used when the set runs out of memory
-  std::vector<std::uint32_t> keyword;              // by number in the set
+  std::vector<std::unique_ptr<re2::RE2>>
+      singles;                         // by number in the set; used when the set runs out of memory
+  std::vector<std::uint32_t> keyword;  // by number in the set
 
-  Result<void> add(const std::string& pattern, bool case_sensitive, std::uint32_t id, std::string_view what) {
+  Result<void> add(const std::string& pattern, bool case_sensitive, std::uint32_t id,
+                   std::string_view what) {
     SBX_TRY(auto single, compile_regex(pattern, case_sensitive, what));
     // The pattern is known to be valid by itself, so it cannot close the group early.
     const std::string grouped = (case_sensitive ? "(?:" : "(?i:") + pattern + ")";
@@ -69,7 +71,8 @@ class Keywords::Scan final : public LiteralMatcher::Sink {
       : keywords_(keywords), seen_(seen), undecided_(wanted.size()) {
     seen_.assign(keywords.users_.size(), 0);
     rules_.resize(keywords.rules_.size());
-    for (const Wanted& one : wanted) rules_[one.rule] = {one.value, keywords.rules_[one.rule].keyword_count};
+    for (const Wanted& one : wanted)
+      rules_[one.rule] = {one.value, keywords.rules_[one.rule].keyword_count};
   }
 
   bool found(std::uint32_t literal, std::size_t, std::size_t) override {
@@ -115,7 +118,8 @@ Result<std::uint32_t> Keywords::add(const config::KeywordRule& rule, const std::
   const std::string what = fmt::format("keyword rule '{}'", rule.name);
   if (is_regex(keyword)) {
     if (!regexes_) regexes_ = std::make_unique<Regexes>();
-    SBX_CHECK_OK(regexes_->add(keyword.substr(1, keyword.size() - 2), rule.case_sensitive, id, what));
+    SBX_CHECK_OK(
+        regexes_->add(keyword.substr(1, keyword.size() - 2), rule.case_sensitive, id, what));
   } else {
     if (keyword.empty()) return fail(Code::kConfig, what + ": a keyword is empty");
     literals.push_back({.text = keyword, .case_sensitive = rule.case_sensitive});
@@ -132,7 +136,8 @@ Result<Keywords> Keywords::compile(std::span<const config::KeywordRule> rules) {
   for (std::uint32_t index = 0; index < rules.size(); ++index) {
     const config::KeywordRule& rule = rules[index];
     made.rules_.push_back({.op = rule.op});
-    if (rule.keywords.empty()) return fail(Code::kConfig, fmt::format("keyword rule '{}' has no keywords", rule.name));
+    if (rule.keywords.empty())
+      return fail(Code::kConfig, fmt::format("keyword rule '{}' has no keywords", rule.name));
     if (rule.method != config::KeywordMethod::kRegex) made.approximated_.push_back(rule.name);
     for (const std::string& keyword : rule.keywords) {
       auto at = known.find({keyword, rule.case_sensitive});
@@ -148,13 +153,16 @@ Result<Keywords> Keywords::compile(std::span<const config::KeywordRule> rules) {
   }
   SBX_TRY(made.matcher_, LiteralMatcher::compile(std::move(literals)));
   if (made.regexes_ && !made.regexes_->set.Compile()) {
-    return fail(Code::kConfig, "the regular expressions of all keyword rules together need too much memory");
+    return fail(Code::kConfig,
+                "the regular expressions of all keyword rules together need too much memory");
   }
   return made;
 }
 
-void Keywords::evaluate(std::span<const Wanted> wanted, std::string_view text, Scratch& scratch) const {
-  for (const Wanted& one : wanted) *one.value = matched(rules_[one.rule].op == KeywordOperator::kNor);
+void Keywords::evaluate(std::span<const Wanted> wanted, std::string_view text,
+                        Scratch& scratch) const {
+  for (const Wanted& one : wanted)
+    *one.value = matched(rules_[one.rule].op == KeywordOperator::kNor);
   Scan scan(*this, wanted, scratch.marks);
   if (!matcher_.scan(text, scratch, scan)) {
     for (const Wanted& one : wanted) *one.value = failed();

@@ -39,7 +39,8 @@ class Keywords {
   };
   class Scan;
   // Index of a keyword that may be shared by several rules.
-  Result<std::uint32_t> add(const config::KeywordRule& rule, const std::string& keyword, std::vector<Literal>& literals);
+  Result<std::uint32_t> add(const config::KeywordRule& rule, const std::string& keyword,
+                            std::vector<Literal>& literals);
 
   std::vector<Rule> rules_;
   std::vector<std::vector<std::uint32_t>> users_;  // by keyword: rules that hold it

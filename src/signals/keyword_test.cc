@@ -11,7 +11,8 @@ namespace {
 using config::KeywordOperator;
 using exchange::SignalState;
 
-config::KeywordRule rule(KeywordOperator op, std::vector<std::string> keywords, bool case_sensitive = false) {
+config::KeywordRule rule(KeywordOperator op, std::vector<std::string> keywords,
+                         bool case_sensitive = false) {
   config::KeywordRule made;
   made.name = "rule";
   made.op = op;
@@ -37,7 +38,9 @@ std::vector<bool> matches(const std::vector<config::KeywordRule>& rules, std::st
   }
   return out;
 }
-bool match(const config::KeywordRule& one, std::string_view text) { return matches({one}, text)[0]; }
+bool match(const config::KeywordRule& one, std::string_view text) {
+  return matches({one}, text)[0];
+}
 
 TEST(Keyword, OrNeedsOneAndNeedsAllNorNeedsNone) {
   const std::vector<config::KeywordRule> rules = {rule(KeywordOperator::kOr, {"urgent", "asap"}),
@@ -66,8 +69,10 @@ TEST(Keyword, CaseIsComparedOnlyWhereTheRuleSaysSo) {
   EXPECT_FALSE(match(rule(KeywordOperator::kOr, {"SQL"}, true), "some sql"));
   EXPECT_TRUE(match(rule(KeywordOperator::kOr, {"SQL"}, true), "some SQL"));
   // The same word under both rules in one scan.
-  EXPECT_EQ(matches({rule(KeywordOperator::kOr, {"SQL"}, true), rule(KeywordOperator::kOr, {"SQL"})}, "sql"),
-            (std::vector<bool>{false, true}));
+  EXPECT_EQ(
+      matches({rule(KeywordOperator::kOr, {"SQL"}, true), rule(KeywordOperator::kOr, {"SQL"})},
+              "sql"),
+      (std::vector<bool>{false, true}));
 }
 
 TEST(Keyword, ChineseAndJapaneseKeywordsMatchInsideRunningText) {
@@ -89,16 +94,19 @@ TEST(Keyword, AKeywordListedTwiceCountsOnce) {
 }
 
 TEST(Keyword, HostilePatternsAreRefusedAtLoad) {
-  for (const std::string pattern : {"/(/", "/(a{1000}){1000}/", "/\\p{Han}{1000}/", "/(?P<x>a)\\1/"}) {
+  for (const std::string pattern :
+       {"/(/", "/(a{1000}){1000}/", "/\\p{Han}{1000}/", "/(?P<x>a)\\1/"}) {
     const auto keywords = Keywords::compile(std::vector{rule(KeywordOperator::kOr, {pattern})});
     ASSERT_FALSE(keywords) << pattern;
     EXPECT_EQ(keywords.error().code, Code::kConfig);
     EXPECT_NE(keywords.error().message.find("rule"), std::string::npos);
   }
-  EXPECT_FALSE(Keywords::compile(std::vector{rule(KeywordOperator::kOr, {"/" + std::string(9000, 'a') + "/"})}));
+  EXPECT_FALSE(Keywords::compile(
+      std::vector{rule(KeywordOperator::kOr, {"/" + std::string(9000, 'a') + "/"})}));
   EXPECT_FALSE(Keywords::compile(std::vector{rule(KeywordOperator::kOr, {""})}));
   EXPECT_FALSE(Keywords::compile(std::vector{rule(KeywordOperator::kOr, {})}));
-  EXPECT_FALSE(Keywords::compile(std::vector{rule(KeywordOperator::kOr, {std::string(5000, 'x')})}));
+  EXPECT_FALSE(
+      Keywords::compile(std::vector{rule(KeywordOperator::kOr, {std::string(5000, 'x')})}));
 }
 
 TEST(Keyword, CatastrophicBacktrackingPatternsAreLinearHere) {
@@ -110,35 +118,43 @@ TEST(Keyword, FiveThousandKeywordsAreFoundInOneScan) {
   std::vector<config::KeywordRule> rules;
   for (int i = 0; i < 500; ++i) {
     rules.push_back(rule(KeywordOperator::kOr, {}));
-    for (int k = 0; k < 10; ++k) rules.back().keywords.push_back("word" + std::to_string(i * 10 + k));
+    for (int k = 0; k < 10; ++k)
+      rules.back().keywords.push_back("word" + std::to_string(i * 10 + k));
   }
   const auto found = matches(rules, "first word17, then WORD4999 and word170x");
   for (std::size_t i = 0; i < found.size(); ++i) EXPECT_EQ(found[i], i == 1 || i == 499) << i;
 }
 
 TEST(Keyword, BytesThatAreNotTextDoNotHideAKeyword) {
-  EXPECT_TRUE(match(rule(KeywordOperator::kOr, {"urgent"}), std::string_view("\0\xFF urgent \xC3", 11)));
+  EXPECT_TRUE(
+      match(rule(KeywordOperator::kOr, {"urgent"}), std::string_view("\0\xFF urgent \xC3", 11)));
   EXPECT_TRUE(match(rule(KeywordOperator::kOr, {"/urgent/"}), "\xFF\xFEurgent"));
 }
 
 // Hyperscan, boundaries and sharing of keywords between rules against the plain definition.
 RC_GTEST_PROP(Keyword, OneScanFindsWhatALookAtEachKeywordFinds, ()) {
-  const auto word = rc::gen::nonEmpty(rc::gen::container<std::string>(rc::gen::element('a', 'b', 'c', ' ', '+')));
+  const auto word =
+      rc::gen::nonEmpty(rc::gen::container<std::string>(rc::gen::element('a', 'b', 'c', ' ', '+')));
   std::vector<config::KeywordRule> rules;
   const int count = *rc::gen::inRange(1, 5);
   for (int i = 0; i < count; ++i) {
-    const auto op = *rc::gen::element(KeywordOperator::kAnd, KeywordOperator::kOr, KeywordOperator::kNor);
-    rules.push_back(rule(op, *rc::gen::nonEmpty(rc::gen::container<std::vector<std::string>>(word))));
+    const auto op =
+        *rc::gen::element(KeywordOperator::kAnd, KeywordOperator::kOr, KeywordOperator::kNor);
+    rules.push_back(
+        rule(op, *rc::gen::nonEmpty(rc::gen::container<std::vector<std::string>>(word))));
   }
-  const std::string text = *rc::gen::container<std::string>(rc::gen::element('a', 'b', 'c', 'C', ' ', '+'));
+  const std::string text =
+      *rc::gen::container<std::string>(rc::gen::element('a', 'b', 'c', 'C', ' ', '+'));
   std::string lower;
   for (const char c : text) lower.push_back(c == 'C' ? 'c' : c);
   const auto is_letter = [](char c) { return c >= 'a' && c <= 'c'; };
   const auto holds = [&](const std::string& keyword) {
-    for (std::size_t at = lower.find(keyword); at != std::string::npos; at = lower.find(keyword, at + 1)) {
+    for (std::size_t at = lower.find(keyword); at != std::string::npos;
+         at = lower.find(keyword, at + 1)) {
       const std::size_t end = at + keyword.size();
       const bool left = at == 0 || !is_letter(keyword.front()) || !is_letter(lower[at - 1]);
-      const bool right = end == lower.size() || !is_letter(keyword.back()) || !is_letter(lower[end]);
+      const bool right =
+          end == lower.size() || !is_letter(keyword.back()) || !is_letter(lower[end]);
       if (left && right) return true;
     }
     return false;
@@ -146,7 +162,8 @@ RC_GTEST_PROP(Keyword, OneScanFindsWhatALookAtEachKeywordFinds, ()) {
   std::vector<bool> expected;
   for (const auto& one : rules) {
     const auto hits = std::count_if(one.keywords.begin(), one.keywords.end(), holds);
-    expected.push_back(one.op == KeywordOperator::kAnd  ? hits == static_cast<long>(one.keywords.size())
+    expected.push_back(one.op == KeywordOperator::kAnd
+                           ? hits == static_cast<long>(one.keywords.size())
                        : one.op == KeywordOperator::kOr ? hits > 0
                                                         : hits == 0);
   }

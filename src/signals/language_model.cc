@@ -23,7 +23,8 @@ constexpr std::uint32_t kLabelsMax = 256;
 constexpr std::uint32_t kFeaturesMax = 1 << 20;
 constexpr std::uint32_t kBucketBits = 12;
 constexpr std::size_t kNgramMax = 5;
-constexpr std::size_t kBytesMax = 64 * limits::kLanguageLettersMax;  // of a text that is mostly no letters
+constexpr std::size_t kBytesMax =
+    64 * limits::kLanguageLettersMax;  // of a text that is mostly no letters
 constexpr std::uint64_t kFnvBasis = 0xcbf29ce484222325ULL;
 constexpr std::uint64_t kFnvPrime = 0x100000001b3ULL;
 
@@ -34,25 +35,41 @@ constexpr std::array<std::pair<std::string_view, Script>, 4> kModelledScripts = 
     {"devanagari", Script::kDevanagari},
 }};
 
-std::uint32_t fold_hash(std::uint64_t hash) { return static_cast<std::uint32_t>(hash ^ (hash >> 32)); }
+std::uint32_t fold_hash(std::uint64_t hash) {
+  return static_cast<std::uint32_t>(hash ^ (hash >> 32));
+}
 
 // The language of scripts that only one of the known languages uses.
 std::string_view only_language(Script script) {
   switch (script) {
-    case Script::kGreek: return "el";
-    case Script::kArmenian: return "hy";
-    case Script::kHebrew: return "he";
-    case Script::kBengali: return "bn";
-    case Script::kGurmukhi: return "pa";
-    case Script::kGujarati: return "gu";
-    case Script::kTamil: return "ta";
-    case Script::kTelugu: return "te";
-    case Script::kThai: return "th";
-    case Script::kGeorgian: return "ka";
-    case Script::kKana: return "ja";
-    case Script::kHan: return "zh";
-    case Script::kHangul: return "ko";
-    default: return {};
+    case Script::kGreek:
+      return "el";
+    case Script::kArmenian:
+      return "hy";
+    case Script::kHebrew:
+      return "he";
+    case Script::kBengali:
+      return "bn";
+    case Script::kGurmukhi:
+      return "pa";
+    case Script::kGujarati:
+      return "gu";
+    case Script::kTamil:
+      return "ta";
+    case Script::kTelugu:
+      return "te";
+    case Script::kThai:
+      return "th";
+    case Script::kGeorgian:
+      return "ka";
+    case Script::kKana:
+      return "ja";
+    case Script::kHan:
+      return "zh";
+    case Script::kHangul:
+      return "ko";
+    default:
+      return {};
   }
 }
 
@@ -75,9 +92,11 @@ Majority main_script(const std::array<std::size_t, kScriptCount>& counts) {
   weighted[0] = 0;
   std::size_t total = 0;
   for (const std::size_t count : weighted) total += count;
-  const auto best = static_cast<std::size_t>(std::max_element(weighted.begin(), weighted.end()) - weighted.begin());
+  const auto best = static_cast<std::size_t>(std::max_element(weighted.begin(), weighted.end()) -
+                                             weighted.begin());
   if (total == 0) return {};
-  return {static_cast<Script>(best), static_cast<float>(weighted[best]) / static_cast<float>(total)};
+  return {static_cast<Script>(best),
+          static_cast<float>(weighted[best]) / static_cast<float>(total)};
 }
 
 // Offset one past the code points judged, and the weighted letters of each script before it.
@@ -201,16 +220,18 @@ Result<LanguageModel::Group> LanguageModel::parse_group(Reader& reader) {
   group.scale = reader.read<float>();
   group.offset = reader.read<float>();
   group.exponent = reader.read<float>();
-  if (!reader.ok() || group.script == Script::kNone || label_count == 0 || label_count > kLabelsMax ||
-      feature_count > kFeaturesMax || !(group.scale > 0) || !(group.offset > 0) || !std::isfinite(group.scale) ||
-      !std::isfinite(group.offset) || !std::isfinite(group.exponent)) {
+  if (!reader.ok() || group.script == Script::kNone || label_count == 0 ||
+      label_count > kLabelsMax || feature_count > kFeaturesMax || !(group.scale > 0) ||
+      !(group.offset > 0) || !std::isfinite(group.scale) || !std::isfinite(group.offset) ||
+      !std::isfinite(group.exponent)) {
     return fail(Code::kCorrupt, "language model: bad group header");
   }
   for (std::uint32_t i = 0; i < label_count; ++i) group.labels.push_back(reader.read_name(8));
   group.bias = reader.read_many<float>(label_count);
   group.hashes = reader.read_many<std::uint32_t>(feature_count);
   group.weights = reader.read_many<std::int8_t>(std::size_t{feature_count} * label_count);
-  const bool finite = std::all_of(group.bias.begin(), group.bias.end(), [](float bias) { return std::isfinite(bias); });
+  const bool finite = std::all_of(group.bias.begin(), group.bias.end(),
+                                  [](float bias) { return std::isfinite(bias); });
   if (!reader.ok() || !finite || !std::is_sorted(group.hashes.begin(), group.hashes.end())) {
     return fail(Code::kCorrupt, "language model: truncated or unordered features");
   }
@@ -226,7 +247,8 @@ Result<LanguageModel> LanguageModel::parse(std::string_view bytes) {
   if (!bytes.starts_with(kMagic)) return fail(Code::kCorrupt, "language model: not a model file");
   Reader reader(bytes.substr(kMagic.size()));
   const auto count = reader.read<std::uint32_t>();
-  if (count == 0 || count > kGroupsMax) return fail(Code::kCorrupt, "language model: bad number of groups");
+  if (count == 0 || count > kGroupsMax)
+    return fail(Code::kCorrupt, "language model: bad number of groups");
   LanguageModel model;
   for (std::uint32_t i = 0; i < count; ++i) {
     SBX_TRY(auto group, parse_group(reader));
@@ -237,11 +259,13 @@ Result<LanguageModel> LanguageModel::parse(std::string_view bytes) {
 }
 
 Result<LanguageModel> LanguageModel::load(const std::string& models_directory) {
-  SBX_TRY(const std::string bytes, read_file(models_directory + "/language/model.bin", kFileBytesMax));
+  SBX_TRY(const std::string bytes,
+          read_file(models_directory + "/language/model.bin", kFileBytesMax));
   return parse(bytes);
 }
 
-LanguageGuess LanguageModel::classify(const Group& group, std::string_view words, float share) const {
+LanguageGuess LanguageModel::classify(const Group& group, std::string_view words,
+                                      float share) const {
   std::array<std::int32_t, kLabelsMax> sums{};
   std::size_t found = 0;
   const std::size_t labels = group.labels.size();
@@ -251,10 +275,13 @@ LanguageGuess LanguageModel::classify(const Group& group, std::string_view words
     ++found;
     for (std::size_t i = 0; i < labels; ++i) sums[i] += weights[i];
   });
-  const float factor = group.scale / std::pow(static_cast<float>(found) + group.offset, group.exponent);
+  const float factor =
+      group.scale / std::pow(static_cast<float>(found) + group.offset, group.exponent);
   std::array<float, kLabelsMax> logits{};
-  for (std::size_t i = 0; i < labels; ++i) logits[i] = factor * static_cast<float>(sums[i]) + group.bias[i];
-  const auto best = static_cast<std::size_t>(std::max_element(logits.begin(), logits.begin() + labels) - logits.begin());
+  for (std::size_t i = 0; i < labels; ++i)
+    logits[i] = factor * static_cast<float>(sums[i]) + group.bias[i];
+  const auto best = static_cast<std::size_t>(
+      std::max_element(logits.begin(), logits.begin() + labels) - logits.begin());
   float total = 0;
   for (std::size_t i = 0; i < labels; ++i) total += std::exp(logits[i] - logits[best]);
   return {group.labels[best], share / total};

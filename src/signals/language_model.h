@@ -15,7 +15,8 @@ namespace signalbox::signals {
 
 struct LanguageGuess {
   std::string_view code;  // ISO 639-1; storage of the model. Empty: no letters
-  float confidence = 0;   // calibrated probability times the share of letters in the text's main script
+  float confidence =
+      0;  // calibrated probability times the share of letters in the text's main script
 };
 
 class LanguageModel {
@@ -35,13 +36,14 @@ class LanguageModel {
   struct Group {
     Script script = Script::kNone;
     std::vector<std::string> labels;
-    std::vector<float> bias;            // by label
-    float scale = 1;                    // logit = scale * sum / (n-grams + offset)^exponent + bias
+    std::vector<float> bias;  // by label
+    float scale = 1;          // logit = scale * sum / (n-grams + offset)^exponent + bias
     float offset = 0;
     float exponent = 0;
-    std::vector<std::uint32_t> hashes;   // ascending
-    std::vector<std::uint32_t> starts;   // first hash of each of kBuckets top-bit ranges, and the end
-    std::vector<std::int8_t> weights;    // [hashes, labels]
+    std::vector<std::uint32_t> hashes;  // ascending
+    std::vector<std::uint32_t>
+        starts;                        // first hash of each of kBuckets top-bit ranges, and the end
+    std::vector<std::int8_t> weights;  // [hashes, labels]
     const std::int8_t* find(std::uint32_t hash) const;
   };
   class Reader;

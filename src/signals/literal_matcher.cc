@@ -17,7 +17,8 @@ struct Pass {
   LiteralMatcher::Sink* sink;
 };
 
-int on_match(unsigned int id, unsigned long long, unsigned long long to, unsigned int, void* context) {
+int on_match(unsigned int id, unsigned long long, unsigned long long to, unsigned int,
+             void* context) {
   const auto& pass = *static_cast<const Pass*>(context);
   const Literal& literal = (*pass.literals)[id];
   const auto end = static_cast<std::size_t>(to);
@@ -51,7 +52,8 @@ std::string_view Scratch::folded(std::string_view text) {
   return folded_;
 }
 
-Result<LiteralMatcher::Database> LiteralMatcher::build(const std::vector<Literal>& literals, bool case_sensitive) {
+Result<LiteralMatcher::Database> LiteralMatcher::build(const std::vector<Literal>& literals,
+                                                       bool case_sensitive) {
   std::vector<const char*> texts;
   std::vector<unsigned> flags;
   std::vector<unsigned> ids;
@@ -66,9 +68,9 @@ Result<LiteralMatcher::Database> LiteralMatcher::build(const std::vector<Literal
   if (texts.empty()) return Database{};
   hs_database_t* database = nullptr;
   hs_compile_error_t* error = nullptr;
-  const hs_error_t status =
-      hs_compile_lit_multi(texts.data(), flags.data(), ids.data(), lengths.data(),
-                           static_cast<unsigned>(texts.size()), HS_MODE_BLOCK, nullptr, &database, &error);
+  const hs_error_t status = hs_compile_lit_multi(
+      texts.data(), flags.data(), ids.data(), lengths.data(), static_cast<unsigned>(texts.size()),
+      HS_MODE_BLOCK, nullptr, &database, &error);
   if (status == HS_SUCCESS) return Database(database);
   std::string message = "keywords do not compile";
   if (error != nullptr) {
@@ -80,14 +82,17 @@ Result<LiteralMatcher::Database> LiteralMatcher::build(const std::vector<Literal
 
 Result<LiteralMatcher> LiteralMatcher::compile(std::vector<Literal> literals) {
   if (literals.size() > limits::kKeywordsMax) {
-    return fail(Code::kConfig, fmt::format("{} keywords, at most {} are allowed", literals.size(), limits::kKeywordsMax));
+    return fail(Code::kConfig, fmt::format("{} keywords, at most {} are allowed", literals.size(),
+                                           limits::kKeywordsMax));
   }
-  if (hs_valid_platform() != HS_SUCCESS) return fail(Code::kUnsupported, "keyword signals need a CPU with SSSE3");
+  if (hs_valid_platform() != HS_SUCCESS)
+    return fail(Code::kUnsupported, "keyword signals need a CPU with SSSE3");
   LiteralMatcher matcher;
   for (Literal& literal : literals) {
     if (literal.text.empty()) return fail(Code::kConfig, "a keyword is empty");
     if (literal.text.size() > limits::kKeywordBytesMax) {
-      return fail(Code::kConfig, fmt::format("a keyword is longer than {} bytes", limits::kKeywordBytesMax));
+      return fail(Code::kConfig,
+                  fmt::format("a keyword is longer than {} bytes", limits::kKeywordBytesMax));
     }
     if (literal.case_sensitive) continue;
     std::string folded;
@@ -100,10 +105,11 @@ Result<LiteralMatcher> LiteralMatcher::compile(std::vector<Literal> literals) {
   return matcher;
 }
 
-Result<void> LiteralMatcher::scan_one(const hs_database* database, std::string_view text, Scratch& scratch, Sink& sink,
-                                      bool& stopped) const {
+Result<void> LiteralMatcher::scan_one(const hs_database* database, std::string_view text,
+                                      Scratch& scratch, Sink& sink, bool& stopped) const {
   if (database == nullptr || text.empty() || stopped) return {};
-  if (text.size() > std::numeric_limits<unsigned>::max()) return fail(Code::kPayloadTooLarge, "text beyond 4 GiB");
+  if (text.size() > std::numeric_limits<unsigned>::max())
+    return fail(Code::kPayloadTooLarge, "text beyond 4 GiB");
   Pass pass{&literals_, text, &sink};
   const hs_error_t status = hs_scan(database, text.data(), static_cast<unsigned>(text.size()), 0,
                                     scratch.scratch_.get(), on_match, &pass);

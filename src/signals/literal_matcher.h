@@ -78,8 +78,8 @@ class LiteralMatcher {
   };
   using Database = std::unique_ptr<hs_database, Free>;
   static Result<Database> build(const std::vector<Literal>& literals, bool case_sensitive);
-  Result<void> scan_one(const hs_database* database, std::string_view text, Scratch& scratch, Sink& sink,
-                        bool& stopped) const;
+  Result<void> scan_one(const hs_database* database, std::string_view text, Scratch& scratch,
+                        Sink& sink, bool& stopped) const;
 
   std::vector<Literal> literals_;
   Database folded_;

@@ -4,7 +4,8 @@
 
 namespace signalbox::signals {
 
-MetadataRules::MetadataRules(std::span<const config::MetadataRule> rules, std::span<const std::string> offered_headers) {
+MetadataRules::MetadataRules(std::span<const config::MetadataRule> rules,
+                             std::span<const std::string> offered_headers) {
   for (const config::MetadataRule& rule : rules) {
     Rule made{.rule = rule};
     for (const std::string& offered : offered_headers) {
@@ -34,7 +35,8 @@ exchange::SignalValue MetadataRules::evaluate(std::uint32_t index, const Inputs&
   if (rule.exists && *rule.exists != value.has_value()) return matched(false);
   if (!value) return matched(rule.exists.has_value());
   if (rule.equals && *value != *rule.equals) return matched(false);
-  if (!rule.in.empty() && std::find(rule.in.begin(), rule.in.end(), *value) == rule.in.end()) return matched(false);
+  if (!rule.in.empty() && std::find(rule.in.begin(), rule.in.end(), *value) == rule.in.end())
+    return matched(false);
   return matched(true);
 }
 

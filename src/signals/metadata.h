@@ -18,7 +18,8 @@ namespace signalbox::signals {
 class MetadataRules {
  public:
   MetadataRules() = default;
-  MetadataRules(std::span<const config::MetadataRule> rules, std::span<const std::string> offered_headers);
+  MetadataRules(std::span<const config::MetadataRule> rules,
+                std::span<const std::string> offered_headers);
   // A rule without a predicate asks for existence.
   exchange::SignalValue evaluate(std::uint32_t rule, const Inputs& inputs) const;
 

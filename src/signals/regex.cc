@@ -8,21 +8,26 @@
 
 namespace signalbox::signals {
 
-Result<std::unique_ptr<re2::RE2>> compile_regex(std::string_view pattern, bool case_sensitive, std::string_view what) {
+Result<std::unique_ptr<re2::RE2>> compile_regex(std::string_view pattern, bool case_sensitive,
+                                                std::string_view what) {
   if (pattern.size() > limits::kPatternBytesMax) {
-    return fail(Code::kConfig, fmt::format("{}: pattern is longer than {} bytes", what, limits::kPatternBytesMax));
+    return fail(Code::kConfig,
+                fmt::format("{}: pattern is longer than {} bytes", what, limits::kPatternBytesMax));
   }
   re2::RE2::Options options;
   options.set_log_errors(false);
   options.set_case_sensitive(case_sensitive);
   options.set_max_mem(limits::kRegexBytesMax);
-  auto regex = std::make_unique<re2::RE2>(re2::StringPiece(pattern.data(), pattern.size()), options);
+  auto regex =
+      std::make_unique<re2::RE2>(re2::StringPiece(pattern.data(), pattern.size()), options);
   if (!regex->ok()) {
-    return fail(Code::kConfig, fmt::format("{}: invalid regular expression: {}", what, regex->error()));
+    return fail(Code::kConfig,
+                fmt::format("{}: invalid regular expression: {}", what, regex->error()));
   }
   if (regex->ProgramSize() > limits::kRegexProgramMax) {
-    return fail(Code::kConfig, fmt::format("{}: pattern expands to {} instructions, at most {} are allowed", what,
-                                           regex->ProgramSize(), limits::kRegexProgramMax));
+    return fail(Code::kConfig,
+                fmt::format("{}: pattern expands to {} instructions, at most {} are allowed", what,
+                            regex->ProgramSize(), limits::kRegexProgramMax));
   }
   return regex;
 }

@@ -26,7 +26,8 @@ std::size_t count_that_decides(const config::NumericPredicate& predicate) {
   for (const auto& bound : {predicate.gt, predicate.gte, predicate.lt, predicate.lte}) {
     if (bound) largest = std::max(largest, *bound);
   }
-  if (!(largest < static_cast<double>(limits::kStructureMatchesMax))) return limits::kStructureMatchesMax;
+  if (!(largest < static_cast<double>(limits::kStructureMatchesMax)))
+    return limits::kStructureMatchesMax;
   return static_cast<std::size_t>(std::ceil(largest)) + 1;
 }
 
@@ -78,8 +79,8 @@ struct Structures::Rule {
   config::NumericPredicate predicate;
   std::unique_ptr<re2::RE2> regex;
   LiteralMatcher literals;
-  std::vector<Marker> markers;          // by literal, of kSequence
-  std::vector<std::uint32_t> lengths;   // markers of each sequence
+  std::vector<Marker> markers;         // by literal, of kSequence
+  std::vector<std::uint32_t> lengths;  // markers of each sequence
 };
 
 Structures::Structures() = default;
@@ -95,7 +96,8 @@ Result<Structures::Rule> Structures::compile_one(const config::StructureRule& ru
   } else if (rule.feature_type == "density") {
     made.feature = Feature::kDensity;
   } else if (rule.feature_type != "count") {
-    return fail(Code::kConfig, fmt::format("{}: unknown feature type '{}'", what, rule.feature_type));
+    return fail(Code::kConfig,
+                fmt::format("{}: unknown feature type '{}'", what, rule.feature_type));
   }
   std::vector<Literal> literals;
   if (rule.source_type == "sequence" || rule.feature_type == "sequence") {
@@ -148,10 +150,12 @@ std::optional<double> Structures::count(const Rule& rule, std::string_view text,
       return static_cast<double>(text.size());
     case Source::kRegex: {
       if (rule.feature == Feature::kExists) {
-        return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *rule.regex) ? 1 : 0;
+        return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *rule.regex) ? 1
+                                                                                               : 0;
       }
       const bool density = rule.feature == Feature::kDensity;
-      const std::size_t enough = density ? limits::kStructureMatchesMax : count_that_decides(rule.predicate);
+      const std::size_t enough =
+          density ? limits::kStructureMatchesMax : count_that_decides(rule.predicate);
       return static_cast<double>(count_matches(*rule.regex, text, enough));
     }
     case Source::kKeywords: {
@@ -168,7 +172,8 @@ std::optional<double> Structures::count(const Rule& rule, std::string_view text,
   return std::nullopt;
 }
 
-exchange::SignalValue Structures::evaluate(std::uint32_t index, std::string_view text, Scratch& scratch) const {
+exchange::SignalValue Structures::evaluate(std::uint32_t index, std::string_view text,
+                                           Scratch& scratch) const {
   const Rule& rule = rules_[index];
   if (text.find_first_not_of(" \t\r\n\f\v") == std::string_view::npos) return matched(false);
   if (rule.source == Source::kRegex && rule.feature != Feature::kExists) {
