@@ -1,4 +1,6 @@
 // signalbox check FILE [--json]: does it load, and does it mean what its author meant?
+#include "config/check.h"
+
 #include <fmt/core.h>
 
 #include <array>
@@ -8,7 +10,6 @@
 #include "apps/signalbox/flags.h"
 #include "base/file.h"
 #include "base/limits.h"
-#include "config/check.h"
 #include "config/load.h"
 #include "json/splice.h"
 
@@ -41,23 +42,26 @@ int status_of(const config::LoadReport& report) {
 
 void print_text(const std::string& file, const config::LoadReport& report, int status) {
   for (const auto& finding : report.findings) {
-    fmt::print("{} [{} {}]\n", config::to_text(finding), config::severity_word(finding.severity), finding.code);
+    fmt::print("{} [{} {}]\n", config::to_text(finding), config::severity_word(finding.severity),
+               finding.code);
   }
   if (status == kDoesNotLoad) {
     fmt::print("{}: does not load\n", file);
     return;
   }
-  fmt::print("{}: {}; {} decisions, {} models: {}\n", file, config::generation_words(report.config->generation),
+  fmt::print("{}: {}; {} decisions, {} models: {}\n", file,
+             config::generation_words(report.config->generation),
              report.config->routing.decisions.size(), report.config->providers.models.size(),
              status == kClean ? "clean" : "loads with findings");
 }
 
 void print_json(const std::string& file, const config::LoadReport& report, int status) {
-  fmt::print(R"({{"file":{},"loads":{},"generation":{},"status":{},"findings":{}}})"
-             "\n",
-             json::quote(file), report.config != nullptr,
-             report.config ? json::quote(config::generation_words(report.config->generation)) : "null", status,
-             config::to_json(report.findings));
+  fmt::print(
+      R"({{"file":{},"loads":{},"generation":{},"status":{},"findings":{}}})"
+      "\n",
+      json::quote(file), report.config != nullptr,
+      report.config ? json::quote(config::generation_words(report.config->generation)) : "null",
+      status, config::to_json(report.findings));
 }
 
 }  // namespace
@@ -90,8 +94,10 @@ int check_command(Arguments arguments) {
     }
   }
   const int status = status_of(report);
-  if (flags->has("json")) print_json(file, report, status);
-  else print_text(file, report, status);
+  if (flags->has("json"))
+    print_json(file, report, status);
+  else
+    print_text(file, report, status);
   return status;
 }
 

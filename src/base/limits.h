@@ -38,6 +38,7 @@ inline constexpr std::size_t kConfigNodesMax = 200'000;  // after alias expansio
 inline constexpr std::size_t kConfigKeyBytesMax = 1 << 10;
 inline constexpr std::size_t kConfigProblemsMax = 50;    // problems listed in one load error
 inline constexpr std::size_t kConfigFindingsMax = 1000;  // findings kept for one file
+inline constexpr int kCheckStepsMax = 1'000'000;  // comparisons of rules by `check`
 // Rules and signals.
 inline constexpr std::size_t kRuleDepthMax =
     64;  // nesting of AND, OR, NOT; as deep as the YAML may be
@@ -98,6 +99,7 @@ inline constexpr std::chrono::seconds kConnectTimeout{5};
 inline constexpr std::chrono::seconds kFirstByteTimeout{
     300};  // LLM prefill of a long prompt behind a queue
 inline constexpr std::chrono::seconds kStreamIdleTimeout{120};  // between two bytes of a response
+inline constexpr std::chrono::seconds kRetryAfterMax{30};  // longer ones are the client's to wait
 inline constexpr std::chrono::seconds kTotalTimeout{1800};
 // An unused upstream connection is kept so long; engines behind uvicorn close theirs after 5 s, which is noticed.
 inline constexpr std::chrono::seconds kUpstreamIdleTimeout{60};

@@ -10,6 +10,7 @@
 
 #include "base/environment.h"
 #include "base/file.h"
+#include "config/check.h"
 #include "config/load.h"
 #include "config/resolve.h"
 
@@ -84,47 +85,69 @@ std::string describe(const Loaded& loaded) {
   return out;
 }
 
-std::vector<fs::path> cases() {
+std::string describe_check(const Loaded& loaded) {
+  std::string out;
+  for (const auto& finding : check(*loaded.config)) {
+    out += fmt::format("{} {} {} {}: {}; {}\n", severity_word(finding.severity), finding.line,
+                       finding.code, finding.path, finding.message, finding.remedy);
+  }
+  return out;
+}
+
+std::vector<fs::path> cases(const char* folder) {
   std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(source_dir() / "test/golden/config")) {
+  for (const auto& entry : fs::directory_iterator(source_dir() / folder)) {
     if (entry.path().extension() == ".txt") files.push_back(entry.path());
   }
   std::ranges::sort(files);
   return files;
 }
 
-class ConfigGolden : public testing::TestWithParam<fs::path> {};
-
-TEST_P(ConfigGolden, FileMeansWhatItsTableSays) {
-  const auto content = read_file(GetParam(), 1 << 20);
-  ASSERT_TRUE(content);
-  const auto separator = content->find(kSeparator);
-  ASSERT_NE(separator, std::string::npos) << "no line of dashes";
-  std::string input = content->substr(0, content->find('\n'));
-  fs::path path = source_dir() / input;
-  if (input.starts_with(kShared)) {
-    path = shared_dir() / "compat" / input.substr(kShared.size());
-    if (!fs::exists(path))
-      GTEST_SKIP() << path << " is not here: the published files are not part of the project";
-  }
-  const auto text = read_file(path, 8 << 20);
-  ASSERT_TRUE(text) << text.error().message;
-  const auto loaded = load_text(*text, path.filename());
-  ASSERT_TRUE(loaded) << loaded.error().message;
-  const std::string actual = describe(*loaded);
-  if (environment("SIGNALBOX_UPDATE_GOLDEN")) {
-    std::ofstream(GetParam()) << content->substr(0, separator) << kSeparator << actual;
-    return;
-  }
-  EXPECT_EQ(content->substr(separator + kSeparator.size()), actual);
+// The first line of a case names its input: a path of the project, or shared:NAME.
+fs::path input_of(const std::string& golden) {
+  const std::string input = golden.substr(0, golden.find('\n'));
+  if (!input.starts_with(kShared)) return source_dir() / input;
+  return shared_dir() / "compat" / input.substr(kShared.size());
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, ConfigGolden, testing::ValuesIn(cases()), [](const auto& info) {
+void run_case(const fs::path& golden_file, std::string (*describe_loaded)(const Loaded&)) {
+  const auto golden = read_file(golden_file, 1 << 20);
+  ASSERT_TRUE(golden);
+  const auto separator = golden->find(kSeparator);
+  ASSERT_NE(separator, std::string::npos) << "no line of dashes";
+  const auto input = input_of(*golden);
+  if (golden->starts_with(kShared) && !fs::exists(input)) {
+    GTEST_SKIP() << input << " is not here: the published files are not part of the project";
+  }
+  const auto text = read_file(input, 8 << 20);
+  ASSERT_TRUE(text) << text.error().message;
+  const auto loaded = load_text(*text, input.filename());
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const std::string actual = describe_loaded(*loaded);
+  if (environment("SIGNALBOX_UPDATE_GOLDEN")) {
+    std::ofstream(golden_file) << golden->substr(0, separator) << kSeparator << actual;
+    return;
+  }
+  EXPECT_EQ(golden->substr(separator + kSeparator.size()), actual);
+}
+
+class ConfigGolden : public testing::TestWithParam<fs::path> {};
+TEST_P(ConfigGolden, FileMeansWhatItsTableSays) { run_case(GetParam(), describe); }
+
+class CheckGolden : public testing::TestWithParam<fs::path> {};
+TEST_P(CheckGolden, LinterSaysWhatItsTableSays) { run_case(GetParam(), describe_check); }
+
+std::string case_name(const testing::TestParamInfo<fs::path>& info) {
   std::string name = info.param.stem();
   std::ranges::replace_if(
       name, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
   return name;
-});
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, ConfigGolden, testing::ValuesIn(cases("test/golden/config")),
+                         case_name);
+INSTANTIATE_TEST_SUITE_P(Files, CheckGolden, testing::ValuesIn(cases("test/golden/config/check")),
+                         case_name);
 
 }  // namespace
 }  // namespace signalbox::config

@@ -50,6 +50,7 @@ struct BackendRef {
   std::string chat_path;  // overrides /v1/chat/completions
   Secret api_key;         // from api_key or the variable named by api_key_env
   std::string api_key_env;
+  bool api_key_in_plain_text = false;  // written out in the file, not as ${VAR} or api_key_env
 
   // Stable identity of the endpoint across reloads: scheme://host:port/base_path.
   std::string url() const;
@@ -101,6 +102,7 @@ struct Model {
   double quality_score = 0;
   std::string modality;
   bool has_provider = false;  // named under providers.models (or a flat generation's model_config)
+  int line = 0;               // of the file; 0: not from one
 };
 
 struct Providers {
@@ -135,6 +137,7 @@ struct KeywordRule {
   double bm25_threshold = 0.1;
   double ngram_threshold = 0.4;
   int ngram_arity = 3;
+  int line = 0;  // of the file; 0: not from one
 };
 
 enum class Aggregation { kMean, kMax, kAny };
@@ -145,6 +148,7 @@ struct EmbeddingRule {
   std::vector<std::string> candidates;
   Aggregation aggregation = Aggregation::kMax;
   std::string query_modality = "text";
+  int line = 0;  // of the file; 0: not from one
 };
 
 struct ModelScore {
@@ -159,12 +163,14 @@ struct DomainRule {
   std::vector<std::string>
       mmlu_categories;  // classifier labels; empty: the rule's own name is the label
   std::vector<ModelScore> model_scores;
+  int line = 0;  // of the file; 0: not from one
 };
 
 struct LanguageRule {
   std::string name;  // ISO 639-1 code
   std::string description;
   double threshold = 0.3;
+  int line = 0;  // of the file; 0: not from one
 };
 
 struct ContextRule {
@@ -172,6 +178,7 @@ struct ContextRule {
   std::int64_t min_tokens = 0;
   std::int64_t max_tokens = std::numeric_limits<std::int64_t>::max();
   std::string description;
+  int line = 0;  // of the file; 0: not from one
 };
 
 struct StructureRule {
@@ -184,6 +191,7 @@ struct StructureRule {
   bool case_sensitive = false;
   std::vector<std::vector<std::string>> sequences;
   NumericPredicate predicate;
+  int line = 0;  // of the file; 0: not from one
 };
 
 struct ConversationRule {
@@ -193,6 +201,7 @@ struct ConversationRule {
   std::string source_type;   // message | tool_definition | active_tool_loop | image_content
   std::string role;
   NumericPredicate predicate;
+  int line = 0;  // of the file; 0: not from one
 };
 
 struct MetadataRule {
@@ -202,6 +211,7 @@ struct MetadataRule {
   std::optional<std::string> equals;
   std::vector<std::string> in;
   std::optional<bool> exists;
+  int line = 0;  // of the file; 0: not from one
 };
 
 struct Subject {
@@ -214,6 +224,7 @@ struct RoleBinding {
   std::string description;
   std::vector<Subject> subjects;
   std::string role;
+  int line = 0;  // of the file; 0: not from one
 };
 
 // A signal kind that is known to the parser but not evaluated yet: kept so that rules naming it resolve.
@@ -259,6 +270,7 @@ struct ModelRef {
   std::optional<bool> use_reasoning;
   std::string reasoning_description;
   std::string reasoning_effort;  // low | medium | high; empty: providers.defaults
+  int line = 0;                  // of the file; 0: not from one
 };
 
 enum class PromptMode { kReplace, kInsert, kAppend };

@@ -177,6 +177,12 @@ Field row(std::string_view key, std::string_view doc = {}) {
   return field;
 }
 
+// Structs that want to know their line have a member for it.
+template <class T>
+void keep_line(T& value, const Node& node) {
+  if constexpr (requires { value.line; }) value.line = node.mark.line;
+}
+
 // A nested struct, or an optional one that its key brings into being.
 template <auto Member>
 Field child(std::string_view key, const Schema& (*nested)(), std::string_view doc = {}) {
@@ -203,7 +209,9 @@ Field list(std::string_view key, const Schema& (*nested)(), std::string_view doc
     auto& values = static_cast<C*>(object)->*Member;
     for (std::size_t i = 0; i < node.items.size(); ++i) {
       const Reader::Scope scope(reader, i, node.items[i]);
-      self.nested().read(reader, node.items[i], &values.emplace_back());
+      auto& value = values.emplace_back();
+      keep_line(value, node.items[i]);
+      self.nested().read(reader, node.items[i], &value);
     }
   };
   return field;

@@ -113,6 +113,10 @@ void finish_backend(Reader& reader, const Node& node, void* backend_ref) {
     reader.error("contradiction", node.mark, "endpoint and base_url exclude one another",
                  "keep one of them");
   }
+  if (const Node* key = node.find("api_key")) {
+    backend.api_key_in_plain_text =
+        !key->scalar.empty() && key->scalar.find("${") == std::string::npos;
+  }
   backend.scheme = to_lower(backend.scheme);
   if (backend.port == 0) backend.port = backend.scheme == "https" ? kHttpsPort : kHttpPort;
   finish_path(node, backend);

@@ -77,8 +77,8 @@ const Schema& keyword_schema() {
       .fields =
           {row<&R::name>("name", kRuleName).required(),
            row<&R::op>("operator", "AND: all words, OR: any word, NOR: none of them."),
-           row<&R::keywords>("keywords",
-                             "Words or phrases, matched as whole words; /.../ is an RE2 expression."),
+           row<&R::keywords>(
+               "keywords", "Words or phrases, matched as whole words; /.../ is an RE2 expression."),
            row<&R::case_sensitive>("case_sensitive", "Tell upper from lower case."),
            row<&R::method>("method", "How words are matched; only regex is evaluated today."),
            row<&R::fuzzy_match>("fuzzy_match", "Allow typing errors."),
