@@ -1,75 +1,73 @@
+// signalbox classify "text": what the classifiers say about one text, as JSON.
 #include <fmt/core.h>
 
 #include <array>
 #include <cstdio>
+#include <iostream>
+#include <iterator>
+#include <string>
 
 #include "apps/signalbox/commands.h"
 #include "apps/signalbox/flags.h"
 #include "base/clock.h"
 #include "encoder/encoder.h"
 #include "encoder/locate.h"
-#include "json/writer.h"
+#include "json/splice.h"
 
 namespace signalbox::cli {
 namespace {
 
+constexpr int kDone = 0;
+constexpr int kCannot = 2;
+
 constexpr std::array kFlags = {
-    FlagSpec{"encoder-dir", "DIR", "sentence encoder in hub format"},
-    FlagSpec{"models-dir", "DIR", "trained heads"},
-    FlagSpec{"help", "", "this text"},
+    FlagSpec{"encoder-dir", "DIR", "the base model (default: SIGNALBOX_ENCODER_DIR, else the cache)"},
+    FlagSpec{"models-dir", "DIR", "our trained heads (default: SIGNALBOX_MODELS_DIR, else models/)"},
+    FlagSpec{"help", "", "print this"},
 };
 
-Result<std::string> classify(const Flags& flags) {
-  const auto directories = encoder::locate(flags.value("encoder-dir").value_or(""),
-                                           flags.value("models-dir").value_or(""));
-  SBX_TRY(const auto encoder, encoder::Encoder::load(directories.base, directories.models));
-  encoder::Workspace workspace;
-  const TimePoint begun = system_clock().now();
-  auto analysis = encoder->analyze(flags.positional().front(), encoder::Demand::kDomain, workspace);
-  const Duration taken = system_clock().now() - begun;
-  if (analysis.failed()) return std::unexpected(*std::move(analysis.error));
+int cannot(const std::string& message) {
+  fmt::print(stderr, "signalbox classify: {}\n", message);
+  return kCannot;
+}
+
+void print(const encoder::Analysis& analysis, Duration time) {
   const auto labels = encoder::Encoder::domain_labels();
   const auto best = encoder::top(analysis.domain);
-  std::string text;
-  json::Writer out(text);
-  out.begin_object().key("label").string(labels[static_cast<std::size_t>(best.index)]);
-  out.key("confidence").number(static_cast<double>(best.probability));
-  out.key("probabilities").begin_object();
+  std::string probabilities;
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    out.key(labels[i]).number(static_cast<double>(analysis.domain[i]));
+    probabilities += fmt::format("{}{}:{:.4f}", i == 0 ? "" : ",", json::quote(labels[i]), analysis.domain[i]);
   }
-  out.end_object();
-  out.key("tokens_seen")
-      .integer(analysis.tokens_seen)
-      .key("tokens_total")
-      .integer(analysis.tokens_total);
-  out.key("passes")
-      .integer(analysis.passes)
-      .key("time_ms")
-      .number(milliseconds(taken))
-      .end_object();
-  return text;
+  fmt::print(
+      R"({{"label":{},"confidence":{:.4f},"probabilities":{{{}}},"tokens_seen":{},"tokens_total":{},"time_ms":{:.2f}}})"
+      "\n",
+      json::quote(labels[static_cast<std::size_t>(best.index)]), best.probability, probabilities, analysis.tokens_seen,
+      analysis.tokens_total, milliseconds(time));
 }
 
 }  // namespace
 
 int classify_command(Arguments arguments) {
   const auto flags = Flags::parse(arguments, kFlags, 1);
-  if (!flags || flags->has("help") || flags->positional().empty()) {
-    if (!flags) fmt::print(stderr, "signalbox classify: {}\n", flags.error().message);
-    const bool asked = flags && flags->has("help");
-    fmt::print(asked ? stdout : stderr, "{}",
-               usage("classify [FLAGS] \"TEXT\"", "Prints the domain of a text as one JSON object.",
-                     kFlags));
-    return asked ? 0 : 2;
+  if (!flags) return cannot(flags.error().message);
+  if (flags->has("help") || flags->positional().empty()) {
+    const std::string text =
+        usage("classify TEXT", "Prints the domain of a text as one JSON object. TEXT \"-\" reads standard input.", kFlags);
+    fmt::print(flags->has("help") ? stdout : stderr, "{}", text);
+    return flags->has("help") ? kDone : kCannot;
   }
-  const auto answer = classify(*flags);
-  if (!answer) {
-    fmt::print(stderr, "signalbox classify: {}\n", answer.error().message);
-    return 2;
-  }
-  fmt::print("{}\n", *answer);
-  return 0;
+  std::string text = flags->positional().front();
+  if (text == "-") text.assign(std::istreambuf_iterator<char>(std::cin), {});
+  const auto directories =
+      encoder::locate(flags->value("encoder-dir").value_or(""), flags->value("models-dir").value_or(""));
+  const auto encoder = encoder::Encoder::load(directories.base, directories.models);
+  if (!encoder) return cannot(encoder.error().message + "; `./dev build` fetches the base model");
+  encoder::Workspace workspace;
+  const TimePoint start = system_clock().now();
+  const auto analysis = (*encoder)->analyze(text, encoder::Demand::kDomain, workspace);
+  if (analysis.failed()) return cannot(analysis.error->message);
+  print(analysis, system_clock().now() - start);
+  return kDone;
 }
 
 }  // namespace signalbox::cli
