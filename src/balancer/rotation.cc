@@ -11,7 +11,8 @@ double due(std::uint64_t turns, double weight) {
   return (static_cast<double>(turns) + 0.5) / weight;
 }
 
-// Turns a replica that lags behind the clock is credited with: the fewest whose next turn is not in the past.
+// Turns a replica that lags behind the clock is credited with: the fewest whose next turn is not in the past. The clock
+// cannot pass that turn without granting it, so a newcomer waits one of its own strides at most and never for ever.
 std::uint64_t caught_up(std::uint64_t turns, double weight, double now) {
   if (due(turns, weight) >= now) return turns;
   auto credited = static_cast<std::uint64_t>(std::floor(std::max(0.0, now * weight - 0.5)));
