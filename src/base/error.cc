@@ -33,6 +33,7 @@ constexpr std::array<CodeTraits, kCodeCount> kTraits = {{
     {"config", 500, kServerError, "configuration_error", 9, false},
     {"io", 500, kServerError, "io_error", 13, false},
     {"corrupt", 500, kServerError, "corrupt_data", 15, false},
+    {"http_version", 505, kRequestError, "http_version_not_supported", 12, false},
     {"unsupported", 501, kRequestError, "unsupported", 12, false},
     {"internal", 500, kServerError, "internal_error", 13, false},
 }};

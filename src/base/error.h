@@ -32,6 +32,7 @@ enum class Code : std::uint8_t {
   kConfig,             // configuration does not load
   kIo,                 // file or socket operation failed
   kCorrupt,            // stored data is damaged or hostile (model files, indexes)
+  kHttpVersion,        // an HTTP version that we do not speak
   kUnsupported,        // well-formed, but not something we do
   kInternal,           // a bug of ours
 };

@@ -43,7 +43,7 @@ inline constexpr int kCheckStepsMax = 1'000'000;  // comparisons of rules by `ch
 inline constexpr std::size_t kRuleDepthMax =
     64;  // nesting of AND, OR, NOT; as deep as the YAML may be
 inline constexpr std::size_t kKeywordsMax = 100'000;  // of all keyword rules; compile about 0.2 s
-inline constexpr std::size_t kKeywordBytesMax = 1 << 10;
+inline constexpr std::size_t kKeywordBytesMax = 1 << 10;  // one keyword or phrase
 inline constexpr std::size_t kPatternBytesMax = 4 << 10;  // one regular expression
 inline constexpr int kRegexProgramMax = 20'000;           // RE2 instructions after expansion of {n,m}
 inline constexpr int kRegexBytesMax = 16 << 20;           // RE2's own memory bound per pattern

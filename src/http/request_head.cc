@@ -14,7 +14,7 @@ Result<int> parse_version(std::string_view version) {
   if (version == "HTTP/1.1") return 1;
   if (version == "HTTP/1.0") return 0;
   if (version.starts_with("HTTP/"))
-    return fail(Code::kUnsupported, "HTTP version is not supported");
+    return fail(Code::kHttpVersion, "HTTP version is not supported");
   return fail(kMalformed, "malformed request line");
 }
 

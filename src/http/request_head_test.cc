@@ -118,7 +118,7 @@ TEST(RequestHead, RefusesMalformedRequestLines) {
         "GET http://u@a/ HTTP/1.1"}) {
     EXPECT_EQ(refusal(std::string(line) + "\r\nHost: a\r\n\r\n"), Code::kInvalidArgument) << line;
   }
-  EXPECT_EQ(refusal("GET / HTTP/2.0\r\nHost: a\r\n\r\n"), Code::kUnsupported);
+  EXPECT_EQ(refusal("GET / HTTP/2.0\r\nHost: a\r\n\r\n"), Code::kHttpVersion);
 }
 
 TEST(RequestHead, WantsExactlyOneHost) {

@@ -110,19 +110,19 @@ net::Task<Result<void>> Pipeline::run(Flow* flow) {
 
 Result<void> Pipeline::read(Flow& flow) {
   auto& exchange = flow.exchange;
-  SBX_TRY(exchange.request, request::read_request(exchange.client));
-  if (exchange.request.model.empty()) {
-    if (request::endpoint_of(exchange.client.path) == exchange::Endpoint::kOther) {
-      return fail(Code::kNotFound, fmt::format("Unknown path {} for {}", exchange.client.path,
-                                               exchange.client.method));
-    }
-    if (exchange.client.method != "POST") {
-      return fail(Code::kMethodNotAllowed,
-                  fmt::format("{} answers POST only", exchange.client.path));
-    }
-    // Endpoints where the model may be left out go where the default is.
-    exchange.request.model = flow.config().providers.default_model;
+  // A known path with a wrong method is told so, whatever its body is.
+  const bool known = request::endpoint_of(exchange.client.path) != exchange::Endpoint::kOther;
+  if (known && exchange.client.method != "POST") {
+    return fail(Code::kMethodNotAllowed, fmt::format("{} answers POST only", exchange.client.path));
   }
+  SBX_TRY(exchange.request, request::read_request(exchange.client));
+  if (!exchange.request.model.empty()) return {};
+  if (!known) {
+    return fail(Code::kNotFound,
+                fmt::format("Unknown path {} for {}", exchange.client.path, exchange.client.method));
+  }
+  // Endpoints where the model may be left out go where the default is.
+  exchange.request.model = flow.config().providers.default_model;
   return {};
 }
 

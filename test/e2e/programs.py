@@ -125,7 +125,10 @@ class Engine(Program):
 
 
 def last_request(port):
-    return json.loads(get(port, '/sim/last').body)
+    last = json.loads(get(port, '/sim/last').body)
+    last['headers'] = dict(last['headers'])
+    last['body'] = json.loads(last['body'])
+    return last
 
 
 def wait_until(condition, what, program=None, seconds=READY_SECONDS):

@@ -100,10 +100,10 @@ def test_a_hundred_reloads_under_load_lose_no_request(started):
     def during(load):
         for number in range(100):
             policy = ('least_load', 'round_robin')[number % 2]
-            before = server.metric('signalbox_config_reloads_total', result='applied')
+            before = server.metric('signalbox_config_reloads_total', result='success')
             server.rewrite_config(configs.proxy(ports, policy) + f'# {number}\n')
             server.process.send_signal(signal.SIGHUP)
-            programs.wait_until(lambda: server.metric('signalbox_config_reloads_total', result='applied') > before,
+            programs.wait_until(lambda: server.metric('signalbox_config_reloads_total', result='success') > before,
                                 f'reload {number}', server)
             load.wait_for_answers(2)
 
@@ -118,7 +118,7 @@ def test_a_broken_configuration_is_refused_and_the_old_one_stays(started):
     server = started.server(configs.proxy([engine.port]))
     server.rewrite_config('providers: {models: [{name: ')
     server.process.send_signal(signal.SIGHUP)
-    programs.wait_until(lambda: server.metric('signalbox_config_reloads_total', result='refused') >= 1, 'the refusal', server)
+    programs.wait_until(lambda: server.metric('signalbox_config_reloads_total', result='failure') >= 1, 'the refusal', server)
     assert chat(server.port, 'Hello', model='base-model').status == 200
 
 
