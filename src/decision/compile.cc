@@ -17,7 +17,7 @@ class Compiler {
 
   Result<Program> run() {
     for (const config::Decision& decision : routing_.decisions) {
-      program_.entries_.push_back({.decision = &decision, .root = add(decision.rules)});
+      program_.entries_.push_back({.decision = &decision, .root = add(unwrapped(decision.rules))});
     }
     SBX_CHECK_OK(expand());
     rank();
@@ -30,6 +30,16 @@ class Compiler {
     const config::Decision* decision;
     std::size_t depth;
   };
+
+  // An AND or OR of one condition says what the condition says.
+  static const config::RuleNode& unwrapped(const config::RuleNode& rule) {
+    const config::RuleNode* at = &rule;
+    while ((at->op == config::RuleOperator::kAnd || at->op == config::RuleOperator::kOr) &&
+           at->children.size() == 1) {
+      at = &at->children.front();
+    }
+    return *at;
+  }
 
   std::uint32_t add(const config::RuleNode& rule) {
     Node node{.op = rule.op, .on_error = rule.on_error};
@@ -54,7 +64,7 @@ class Compiler {
   Result<void> expand() {
     std::vector<Pending> pending;
     for (const config::Decision& decision : routing_.decisions)
-      pending.push_back({&decision.rules, &decision, 1});
+      pending.push_back({&unwrapped(decision.rules), &decision, 1});
     for (std::size_t i = 0; i < pending.size(); ++i) {
       const Pending at = pending[i];
       if (at.depth > limits::kRuleDepthMax) {
@@ -71,8 +81,8 @@ class Compiler {
       program_.nodes_[i].first_child = static_cast<std::uint32_t>(program_.nodes_.size());
       program_.nodes_[i].child_count = static_cast<std::uint32_t>(at.rule->children.size());
       for (const config::RuleNode& child : at.rule->children) {
-        add(child);
-        pending.push_back({&child, at.decision, at.depth + 1});
+        add(unwrapped(child));
+        pending.push_back({&unwrapped(child), at.decision, at.depth + 1});
       }
     }
     return {};

@@ -96,7 +96,8 @@ class Narrator {
     }
     std::uint32_t best = node.first_child;
     for (std::uint32_t child = best; child < node.first_child + node.child_count; ++child) {
-      const bool better = bounds_[best].match != Match::kYes || bounds_[child].low > bounds_[best].low;
+      const bool better =
+          bounds_[best].match != Match::kYes || bounds_[child].low > bounds_[best].low;
       if (bounds_[child].match == Match::kYes && better) best = child;
     }
     return why(best);
@@ -106,8 +107,10 @@ class Narrator {
     const Node& node = program_.nodes()[index];
     if (node.op == RuleOperator::kLeaf) return leaf_verdict(node);
     if (node.op == RuleOperator::kNot) return why(node.first_child);
-    if (node.op == RuleOperator::kOr) return node.child_count == 0 ? "has no conditions" : joined(node, Match::kNo);
-    for (std::uint32_t child = node.first_child; child < node.first_child + node.child_count; ++child) {
+    if (node.op == RuleOperator::kOr)
+      return node.child_count == 0 ? "has no conditions" : joined(node, Match::kNo);
+    for (std::uint32_t child = node.first_child; child < node.first_child + node.child_count;
+         ++child) {
       if (bounds_[child].match == Match::kNo) return why(child);
     }
     return {};
@@ -115,7 +118,8 @@ class Narrator {
 
   std::string joined(const Node& node, Match match) const {
     std::vector<std::string> parts;
-    for (std::uint32_t child = node.first_child; child < node.first_child + node.child_count; ++child) {
+    for (std::uint32_t child = node.first_child; child < node.first_child + node.child_count;
+         ++child) {
       if (bounds_[child].match == match) parts.push_back(why(child));
     }
     return listed(parts, "; ");
@@ -139,20 +143,23 @@ std::string_view order_in_words(Order order) {
 }
 
 // Which key puts the winner before this decision, given the most confidence it could have.
-std::string beaten_by(const Program& program, const Entry& winner, double confidence, const Entry& other,
-                      double other_confidence) {
+std::string beaten_by(const Program& program, const Entry& winner, double confidence,
+                      const Entry& other, double other_confidence) {
   const auto& name = winner.decision->name;
   if (winner.major != other.major) {
     return program.order() == Order::kTiers
-               ? fmt::format("'{}' has tier {} against {}", name, winner.decision->tier, other.decision->tier)
+               ? fmt::format("'{}' has tier {} against {}", name, winner.decision->tier,
+                             other.decision->tier)
                : fmt::format("'{}' has priority {} against {}", name, winner.decision->priority,
                              other.decision->priority);
   }
   if (confidence != other_confidence) {
-    return fmt::format("'{}' has confidence {:.2f} against {:.2f}", name, confidence, other_confidence);
+    return fmt::format("'{}' has confidence {:.2f} against {:.2f}", name, confidence,
+                       other_confidence);
   }
   if (winner.decision->priority != other.decision->priority) {
-    return fmt::format("'{}' has priority {} against {}", name, winner.decision->priority, other.decision->priority);
+    return fmt::format("'{}' has priority {} against {}", name, winner.decision->priority,
+                       other.decision->priority);
   }
   return fmt::format("'{}' sorts first by name", name);
 }
@@ -161,7 +168,8 @@ std::string why_skipped(const Program& program, const Narrator& narrator, const 
                         std::uint32_t leaf) {
   std::vector<std::string> open;
   for (std::size_t i = 0; i < program.entries().size(); ++i) {
-    if (so_far.decisions[i].standing == Standing::kOpen && narrator.names_leaf(program.entries()[i].root, leaf)) {
+    if (so_far.decisions[i].standing == Standing::kOpen &&
+        narrator.names_leaf(program.entries()[i].root, leaf)) {
       open.push_back(fmt::format("'{}'", program.entries()[i].decision->name));
     }
   }
@@ -178,10 +186,12 @@ Explanation explain(const Program& program, State& state) {
   const Narrator narrator(program, state);
   const auto bounds = program.bounds(state);
   const auto entries = program.entries();
-  const auto winner = std::find_if(entries.begin(), entries.end(),
-                                   [&](const Entry& entry) { return entry.decision == out.winner.decision; });
+  const auto winner = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) {
+    return entry.decision == out.winner.decision;
+  });
   for (const Entry& entry : entries) {
-    DecisionReason reason{.decision = entry.decision, .bounds = bounds[entry.root], .why = narrator.why(entry.root)};
+    DecisionReason reason{
+        .decision = entry.decision, .bounds = bounds[entry.root], .why = narrator.why(entry.root)};
     const bool is_winner = winner != entries.end() && entry.decision == winner->decision;
     if (is_winner) {
       reason.standing = Standing::kWinner;
@@ -190,7 +200,8 @@ Explanation explain(const Program& program, State& state) {
     } else {
       reason.standing = reason.bounds.match == Match::kYes ? Standing::kBeaten : Standing::kOpen;
       if (winner != entries.end()) {
-        reason.why += "; " + beaten_by(program, *winner, out.winner.confidence, entry, reason.bounds.high);
+        reason.why +=
+            "; " + beaten_by(program, *winner, out.winner.confidence, entry, reason.bounds.high);
       }
     }
     out.decisions.push_back(std::move(reason));

@@ -25,7 +25,7 @@ struct DecisionReason {
 
 struct Explanation {
   exchange::Decision winner;
-  std::string order;  // how matching decisions are ordered, in words
+  std::string order;                      // how matching decisions are ordered, in words
   std::vector<DecisionReason> decisions;  // index as Program::entries()
   // Index as Program::leaves(): why it was not evaluated; empty where it was.
   std::vector<std::string> skipped;

@@ -50,7 +50,8 @@ void read_value(std::string_view line, Case& into) {
   } else {
     const std::size_t at = line.rfind(" match");
     name = line.substr(0, at);
-    if (const std::string rest(line.substr(at + 6)); !rest.empty()) value.confidence = std::stof(rest);
+    if (const std::string rest(line.substr(at + 6)); !rest.empty())
+      value.confidence = std::stof(rest);
   }
   into.values[std::string(name)] = value;
 }
@@ -71,13 +72,15 @@ std::string play(const Case& given) {
   if (!program) return "error " + program.error().message + "\n";
   State state(*program);
   std::string out;
-  for (auto wanted = program->demand(state, {}); !wanted.empty(); wanted = program->demand(state, {})) {
+  for (auto wanted = program->demand(state, {}); !wanted.empty();
+       wanted = program->demand(state, {})) {
     out += "evaluate";
     for (const std::uint32_t index : wanted) {
       const auto& leaf = program->leaves()[index];
       out += fmt::format(" {}:{}", leaf.type, leaf.name);
       const auto value = given.values.find(leaf.type + ":" + leaf.name);
-      state.set(index, value == given.values.end() ? exchange::SignalValue{SignalState::kFailed} : value->second);
+      state.set(index, value == given.values.end() ? exchange::SignalValue{SignalState::kFailed}
+                                                   : value->second);
     }
     out += "\n";
   }
@@ -88,11 +91,14 @@ std::string play(const Case& given) {
   } else {
     out += fmt::format("winner {} confidence {:.4g}\n", winner.decision->name, winner.confidence);
   }
-  if (winner.runner_up != nullptr) out += fmt::format("runner-up {} margin {:.4g}\n", winner.runner_up->name, winner.margin);
-  for (const DecisionReason& reason : told.decisions) out += fmt::format("{}: {}\n", reason.decision->name, reason.why);
+  if (winner.runner_up != nullptr)
+    out += fmt::format("runner-up {} margin {:.4g}\n", winner.runner_up->name, winner.margin);
+  for (const DecisionReason& reason : told.decisions)
+    out += fmt::format("{}: {}\n", reason.decision->name, reason.why);
   for (std::size_t i = 0; i < told.skipped.size(); ++i) {
     if (told.skipped[i].empty()) continue;
-    out += fmt::format("skipped {}:{}: {}\n", program->leaves()[i].type, program->leaves()[i].name, told.skipped[i]);
+    out += fmt::format("skipped {}:{}: {}\n", program->leaves()[i].type, program->leaves()[i].name,
+                       told.skipped[i]);
   }
   return out;
 }

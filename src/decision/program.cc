@@ -72,7 +72,10 @@ State::State(const Program& program)
   demanded_.reserve(program.leaves().size());
 }
 
-void State::reset() { std::fill(values_.begin(), values_.end(), exchange::SignalValue{}); }
+void State::reset() {
+  std::fill(values_.begin(), values_.end(), exchange::SignalValue{});
+  bounds_known_ = false;
+}
 
 bool Program::before(const Entry& a, double confidence_a, const Entry& b, double confidence_b) {
   if (a.major != b.major) return a.major < b.major;
@@ -102,6 +105,8 @@ Bounds Program::leaf_bounds(const Node& node, const exchange::SignalValue& value
 }
 
 std::span<const Bounds> Program::bounds(State& state) const {
+  if (state.bounds_known_) return state.bounds_;
+  state.bounds_known_ = true;
   for (std::size_t i = nodes_.size(); i-- > 0;) {
     const Node& node = nodes_[i];
     const std::span<const Bounds> children(state.bounds_.data() + node.first_child,
@@ -146,7 +151,7 @@ void Program::want_children(State& state, std::uint32_t index) const {
   }
 }
 
-void Program::want_for_winner(State& state) const {
+bool Program::want_for_winner(State& state) const {
   bounds(state);
   const Entry* leader = nullptr;  // the best of those that match for sure, at its worst
   for (const Entry& entry : entries_) {
@@ -155,26 +160,30 @@ void Program::want_for_winner(State& state) const {
     if (leader == nullptr || before(entry, root.low, *leader, state.bounds_[leader->root].low))
       leader = &entry;
   }
+  bool any = false;
   for (const Entry& entry : entries_) {
     const Bounds& root = state.bounds_[entry.root];
     const bool beaten = leader != nullptr && leader != &entry &&
                         before(*leader, state.bounds_[leader->root].low, entry, root.high);
-    const bool open = root.match != Match::kNo && !beaten;
+    const bool open = !root.settled() && !beaten;
     state.wanted_[entry.root] = open ? kWantMatch | kWantConfidence : 0;
+    any = any || open;
   }
+  if (!any) return false;
   for (std::uint32_t i = 0; i < nodes_.size(); ++i) want_children(state, i);
+  return true;
 }
 
 std::span<const std::uint32_t> Program::demand(State& state, const DemandOptions& options) const {
+  state.demanded_.clear();
   std::fill(state.leaf_wanted_.begin(), state.leaf_wanted_.end(), options.exhaustive ? 1 : 0);
-  if (!options.exhaustive) {
-    want_for_winner(state);
-    for (const std::uint32_t leaf : options.leaves) {
-      if (leaf < leaves_.size()) state.leaf_wanted_[leaf] = 1;
-    }
+  if (!options.exhaustive && !want_for_winner(state) && options.kinds == 0 &&
+      options.leaves.empty())
+    return {};
+  for (const std::uint32_t leaf : options.leaves) {
+    if (leaf < leaves_.size()) state.leaf_wanted_[leaf] = 1;
   }
   std::uint8_t cheapest = std::numeric_limits<std::uint8_t>::max();
-  state.demanded_.clear();
   for (std::uint32_t leaf = 0; leaf < leaves_.size(); ++leaf) {
     if (state.values_[leaf].state != SignalState::kNotEvaluated) continue;
     if (state.leaf_wanted_[leaf] == 0 && (options.kinds & kind_bit(leaves_[leaf].kind)) == 0)

@@ -51,15 +51,23 @@ class State {
   explicit State(const Program& program);
   // All leaves back to kNotEvaluated.
   void reset();
-  void set(std::uint32_t leaf, exchange::SignalValue value) { values_[leaf] = value; }
-  // By leaf index; signals/ writes here.
-  std::span<exchange::SignalValue> values() { return values_; }
+  void set(std::uint32_t leaf, exchange::SignalValue value) {
+    values_[leaf] = value;
+    bounds_known_ = false;
+  }
+  // By leaf index; signals/ writes here. Ask again after each demand(): what is written through an older view may not be
+  // noticed.
+  std::span<exchange::SignalValue> values() {
+    bounds_known_ = false;
+    return values_;
+  }
   std::span<const exchange::SignalValue> values() const { return values_; }
 
  private:
   friend class Program;
   std::vector<exchange::SignalValue> values_;
   std::vector<Bounds> bounds_;             // by node
+  bool bounds_known_ = false;              // bounds_ are those of values_
   std::vector<std::uint8_t> wanted_;       // by node: which of Want its parent asks for
   std::vector<std::uint8_t> leaf_wanted_;  // by leaf
   std::vector<std::uint32_t> demanded_;    // what demand() returned last
@@ -85,7 +93,8 @@ struct Entry {
   std::uint32_t minor = 0;  // smaller wins after confidence; unique
 };
 
-// A node of a flattened tree. Children of a node are neighbours and stand after it.
+// A node of a flattened tree. Children of a node are neighbours and stand after it. An AND or OR of one condition is that
+// condition, so it has no node of its own.
 struct Node {
   config::RuleOperator op = config::RuleOperator::kAnd;
   config::OnError on_error = config::OnError::kNoMatch;
@@ -101,7 +110,7 @@ class Program {
   // limits::kRuleDepthMax.
   static Result<Program> compile(const config::Routing& routing);
 
-  // Unique (type, name) pairs of all trees, in order of first appearance.
+  // Unique (type, name) pairs of all trees, level by level in order of first appearance.
   std::span<const exchange::Leaf> leaves() const { return leaves_; }
   std::span<const Entry> entries() const { return entries_; }
   std::span<const Node> nodes() const { return nodes_; }
@@ -132,7 +141,7 @@ class Program {
   Bounds leaf_bounds(const Node& node, const exchange::SignalValue& value) const;
   // Marks in state.leaf_wanted_ the unevaluated leaves that the winner or its confidence can depend
   // on.
-  void want_for_winner(State& state) const;
+  bool want_for_winner(State& state) const;
   void want_children(State& state, std::uint32_t node) const;
 
   std::vector<exchange::Leaf> leaves_;

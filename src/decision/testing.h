@@ -33,7 +33,9 @@ inline config::RuleNode take_rule(std::string_view& text) {
     node.name = std::string(word.substr(colon + 1));
     return node;
   }
-  node.op = word == "AND" ? config::RuleOperator::kAnd : word == "OR" ? config::RuleOperator::kOr : config::RuleOperator::kNot;
+  node.op = word == "AND"  ? config::RuleOperator::kAnd
+            : word == "OR" ? config::RuleOperator::kOr
+                           : config::RuleOperator::kNot;
   text.remove_prefix(1);
   while (!text.empty() && !trimmed(text).starts_with(')')) {
     node.children.push_back(take_rule(text));
