@@ -31,7 +31,7 @@ BANS = [
         'std::make_unique, std::unique_ptr<T>(new T(...)) where the constructor is private, or a container'),
     Ban('delete', r'(?<!operator )(?<!= )(?<!=)\bdelete\b(?:\s*\[\s*\])?\s*[A-Za-z_(*]', 'std::unique_ptr'),
     Ban('malloc', r'\b(?:std::)?(?:malloc|calloc|realloc|free)\s*\(', 'a container or std::unique_ptr',
-        ('src/net/frame_pool.cc',)),
+        ('src/net/frame_pool.cc', '*_bench.cc')),  # benchmarks replace operator new to count
     Ban('co_spawn', r'\bco_spawn\b', 'net::TaskGroup::spawn'),
     Ban('using-namespace', r'\busing\s+namespace\s+(?!std::(?:chrono_|string_|string_view_)?literals\b)',
         'name what you use: `using signalbox::json::Document;`'),
@@ -39,7 +39,8 @@ BANS = [
         'log::info() of base/log.h; only apps/ talk to the terminal', ('apps/', 'train/') + TESTS),
     Ban('endl', r'\bstd::endl\b', r"'\n'"),
     Ban('assert', r'(?<![\w:])assert\s*\(', 'SBX_ASSERT of base/assert.h, which stays on in release'),
-    Ban('throw', r'\bthrow\b(?!\s*\()', 'return fail(Code::..., ...): errors are values', ('*_test.cc',)),
+    Ban('throw', r'\bthrow\b(?!\s*\()', 'return fail(Code::..., ...): errors are values',
+        ('*_test.cc', '*_bench.cc')),
     Ban('regex', r'\bstd::(?:basic_)?regex\b', 'RE2 (src/signals): bounded time on hostile input', ('*_test.cc',)),
     Ban('number-parsing', r'\bstd::sto(?:i|l|ll|ul|ull|f|d|ld)\b|(?<![\w:])(?:std::)?(?:atoi|atol|atof|strtol|strtoul|strtod|sscanf)\s*\(',
         'std::from_chars or base/text.h', ('*_test.cc', 'test/bench/')),
@@ -48,7 +49,7 @@ BANS = [
     Ban('hardware-concurrency', r'\bhardware_concurrency\b', 'cpu budget of base/cpu.h, which knows affinity and cgroup limits'),
     Ban('hidden-state', r'^\s*(?:static|thread_local|inline thread_local|static thread_local|thread_local static)\s+'
         r'(?!const\b|constexpr\b|constinit const\b|inline\b|_)[\w:<>,\s*&]+\s\w+\s*(?:=[^;(]*|\{[^;()]*\})?;',
-        'pass the object in; mutable shared state is a closed list in docs/architecture.md'),
+        'pass the object in; mutable shared state is a closed list in docs/architecture.md', ('*_bench.cc',)),
     Ban('pointer-cast-c', r'\(\s*(?:unsigned\s+)?(?:char|void|int|float|double)\s*\*+\s*\)\s*[A-Za-z_&]',
         'static_cast or reinterpret_cast, so that it can be found'),
 ]
