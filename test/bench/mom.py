@@ -47,7 +47,7 @@ def main():
     example = Path(__file__).resolve().parents[2] / 'examples' / 'mom.yaml'
     adapters = ['math-expert', 'science-expert', 'social-expert', 'law-expert', 'humanities-expert', 'general-expert']
     with programs.Bench(options.build.resolve()) as bench:
-        engines = bench.start_engines(2, [word for name in adapters for word in ('--adapter', name)])
+        engines = bench.start_engines(2, ['--lora', ','.join(adapters)])
         server, port = bench.start_signalbox(config(example, engines))
         report = Report('mom', options.json)
         for length, text in TEXTS.items():

@@ -79,7 +79,7 @@ def main():
     parser.add_argument('--only', default='', help='run only cases whose run name contains this')
     options = parser.parse_args()
     with programs.Bench(options.build.resolve()) as bench:
-        engines = bench.start_engines(2)
+        engines = bench.start_engines(2, ['--max-running', '2048'])
         server, port = bench.start_signalbox(config(engines))
         nginx_command, nginx_plain, nginx_streams = rivals.nginx(bench.folder, engines)
         haproxy_command, haproxy_port = rivals.haproxy(bench.folder, engines)

@@ -88,7 +88,7 @@ def test_an_engine_that_comes_back_is_used_again(started):
         assert chat(server.port, 'Hello', model='base-model').status == 200
     back = started.engine('engine-back', port=port)
     programs.wait_until(
-        lambda: chat(server.port, 'Hello', model='base-model').status == 200 and get(back.port, '/sim/last').status == 200,
+        lambda: chat(server.port, 'Hello', model='base-model').status == 200 and back.last_request()['body'] is not None,
         'the engine to be asked again', server)
 
 

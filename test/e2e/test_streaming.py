@@ -48,7 +48,7 @@ def test_an_answer_that_does_not_stream_equals_the_direct_one(started):
 
 @pytest.mark.heavy
 def test_a_thousand_streams_at_once_are_all_equal_to_the_direct_one(started):
-    engines = [started.engine(f'engine-{i}') for i in range(2)]
+    engines = [started.engine(arguments=['--max-running', '2048']) for _ in range(2)]
     server = started.server(configs.proxy([engine.port for engine in engines]))
     headers = {'x-sim-itl-ms': '20', 'x-sim-ttft-ms': '200', 'x-sim-tokens': '50'}
 
