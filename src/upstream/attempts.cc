@@ -11,13 +11,10 @@
 #include "base/ids.h"
 #include "upstream/render.h"
 #include "upstream/request_head.h"
+#include "upstream/retry_rules.h"
 
 namespace signalbox::upstream {
 namespace {
-
-bool is_retryable_status(int status) {
-  return status == 502 || status == 503 || status == 504 || status == 429;
-}
 
 // What an attempt says about its endpoint: only faults of the engine or of the way to it count against it.
 discovery::Outcome outcome_of(const Result<Live>& result) {
@@ -29,13 +26,6 @@ discovery::Outcome outcome_of(const Result<Live>& result) {
   const bool fault = code == Code::kUpstreamConnect || code == Code::kUpstreamReset ||
                      code == Code::kUpstreamTimeout || code == Code::kUpstreamProtocol;
   return fault ? discovery::Outcome::kFailure : discovery::Outcome::kNeutral;
-}
-
-// A retry after a timeout only where nothing was sent: see the header.
-bool is_retryable_error(Code code, bool sent) {
-  if (code == Code::kUpstreamTimeout) return !sent;
-  return code == Code::kUpstreamConnect || code == Code::kUpstreamReset ||
-         code == Code::kUpstreamProtocol;
 }
 
 std::string outcome_label(const Result<Live>& result) {
@@ -51,63 +41,130 @@ const config::ReasoningFamily* family_of(const config::Config& config,
   return found == config.providers.reasoning_families.end() ? nullptr : &found->second;
 }
 
+bool is_cancelled(const net::Cancellation* cancel) {
+  return cancel != nullptr && cancel->cancelled();
+}
+
 }  // namespace
 
 // What all attempts of one request share.
 struct Upstream::Round {
   Sending sending;
-  Choice choice;  // of the attempt under way
+  bool repeatable = true;  // may be sent again after its body was sent
+  Choice choice;           // of the attempt under way
   std::shared_ptr<discovery::Endpoint> endpoint;
   std::vector<const discovery::Endpoint*> excluded;
   const exchange::Candidate* candidate_before = nullptr;
-  bool sent = false;  // the attempt under way put bytes on a connection
+  bool sent = false;                     // the attempt under way put bytes on a connection
+  std::string reason;                    // label of the last attempt's outcome
+  std::optional<Duration> repeat_after;  // what the last attempt says about asking its engine again
+  // How the request ends if nothing better comes: the latest answer of an engine, else the latest failure.
+  Result<Live> last = fail(Code::kUnavailable, "no attempt was made");
+
+  int tries() const { return static_cast<int>(sending.exchange->attempts.size()); }
+  void keep(Result<Live> outcome) {
+    const bool worse = last && !outcome && outcome.error().code != Code::kCancelled;
+    if (!worse) last = std::move(outcome);
+  }
 };
 
 net::Task<Result<Live>> Upstream::send(Sending sending) {
   Round round{.sending = std::move(sending)};
-  budget_.request(round.sending.config->own.retry, loop_.now());
-  Result<Live> last = fail(Code::kUnavailable, "no attempt was made");
+  const auto& exchange = *round.sending.exchange;
+  round.repeatable = is_repeatable(exchange.client, exchange.request.endpoint);
+  budget_.request(loop_.now());
   for (;;) {
-    auto choice = round.sending.choose(round.excluded);
-    if (!choice) {
-      // Nothing left to try: the last engine's own answer or failure, if there was one.
-      if (round.excluded.empty()) co_return std::unexpected(std::move(choice).error());
-      co_return last;
-    }
-    round.choice = *std::move(choice);
-    if (round.candidate_before != nullptr && round.candidate_before != round.choice.candidate) {
-      instruments_.upstream_fallbacks.with(round.choice.candidate->public_name).add();
-    }
-    round.candidate_before = round.choice.candidate;
-    last = co_await attempt(&round);
-    note(round, last);
-    if (!again(round, last)) co_return last;
+    const bool chosen = co_await choose_next(&round);
+    if (!chosen) co_return std::move(round.last);
+    auto outcome = co_await attempt(&round);
+    note(round, outcome);
+    const bool again = may_try_again(round, outcome);
+    round.keep(std::move(outcome));
+    if (!again) co_return std::move(round.last);
+    // A failed request is no load on its engine any more, even if its answer is kept.
+    round.choice.in_flight.end();
+    if (round.last) round.last->choice.in_flight.end();
   }
 }
 
-bool Upstream::again(Round& round, const Result<Live>& outcome) {
-  if (outcome ? !is_retryable_status(outcome->head.status)
-              : !is_retryable_error(outcome.error().code, round.sent)) {
-    return false;
+net::Task<bool> Upstream::choose_next(Round* round) {
+  auto choice = round->sending.choose(round->excluded);
+  std::optional<Duration> wait;
+  if (!choice) {
+    if (round->tries() == 0) round->keep(std::unexpected(std::move(choice).error()));
+    wait = pause_before_repeat(*round);
+    if (!wait) co_return false;
   }
+  if (round->tries() > 0) {
+    if (!budget_.take(round->sending.config->own.retry, loop_.now())) {
+      instruments_.upstream_retry_budget_exhausted.add();
+      co_return false;
+    }
+    instruments_.upstream_retries.with(round->reason).add();
+  }
+  if (wait) {
+    co_await pause(round, *wait);
+    if (is_cancelled(round->sending.cancel)) {
+      round->last = fail(Code::kCancelled, "the client is gone");
+      co_return false;
+    }
+    round->excluded.clear();
+    choice = round->sending.choose(round->excluded);
+    if (!choice) co_return false;
+  }
+  round->choice = *std::move(choice);
+  const exchange::Candidate* candidate = round->choice.candidate;
+  if (round->candidate_before != nullptr && round->candidate_before != candidate) {
+    instruments_.upstream_fallbacks.with(candidate->public_name).add();
+  }
+  round->candidate_before = candidate;
+  co_return true;
+}
+
+std::optional<Duration> Upstream::pause_before_repeat(const Round& round) const {
+  if (round.tries() == 0 || !round.repeat_after) return std::nullopt;
+  const Duration wait = *round.repeat_after;
+  if (wait > limits::kRetryAfterMax) return std::nullopt;
+  if (wait >= round.sending.exchange->client.deadline.left(loop_.now())) return std::nullopt;
+  return wait;
+}
+
+net::Task<void> Upstream::pause(Round* round, Duration wait) {
+  const net::OneShot<bool> gone(loop_);
+  std::optional<net::Cancellation::Registration> registration;
+  if (round->sending.cancel != nullptr) {
+    registration.emplace(*round->sending.cancel, [gone] { gone.set(true); });
+  }
+  co_await gone.wait(Deadline::after(loop_.now(), wait));
+}
+
+bool Upstream::may_try_again(const Round& round, const Result<Live>& outcome) const {
   const auto& sending = round.sending;
-  const config::Retry& settings = sending.config->own.retry;
-  const auto tries = static_cast<int>(sending.exchange->attempts.size());
-  if (tries >= std::min(settings.attempts_max, limits::kAttemptsMax)) return false;
-  if (sending.exchange->client.deadline.passed(loop_.now())) return false;
-  if (sending.cancel != nullptr && sending.cancel->cancelled()) return false;
-  if (!budget_.take(settings, loop_.now())) {
-    instruments_.upstream_retry_budget_exhausted.add();
+  const auto& reliability = round.candidate_before->model->reliability;
+  const RetryConditions conditions = parse_retry_on(reliability.retry_on);
+  if (outcome ? !conditions.status(outcome->head.status)
+              : !conditions.error(outcome.error().code, round.sent)) {
     return false;
   }
-  instruments_.upstream_retries.with(outcome_label(outcome)).add();
-  return true;
+  if (round.sent && !round.repeatable) return false;
+  const int attempts_max = reliability.retry_count ? *reliability.retry_count + 1
+                                                   : sending.config->own.retry.attempts_max;
+  if (round.tries() >= std::min(attempts_max, limits::kAttemptsMax)) return false;
+  return !sending.exchange->client.deadline.passed(loop_.now()) && !is_cancelled(sending.cancel);
 }
 
 void Upstream::note(Round& round, const Result<Live>& outcome) {
   discovery::Endpoint& endpoint = *round.endpoint;
   round.sending.report(endpoint, outcome_of(outcome));
-  instruments_.upstream_attempts.with(endpoint.url(), outcome_label(outcome)).add();
+  round.reason = outcome_label(outcome);
+  instruments_.upstream_attempts.with(endpoint.url(), round.reason).add();
+  round.repeat_after.reset();
+  if (outcome) {
+    round.repeat_after = retry_after(outcome->head.headers);
+  } else if (outcome.error().code == Code::kUpstreamConnect ||
+             outcome.error().code == Code::kUpstreamReset) {
+    round.repeat_after = backoff(round.tries());
+  }
   const auto& attempts = round.sending.exchange->attempts;
   if (!outcome || attempts.empty()) return;
   const exchange::Attempt& attempt = attempts.back();
@@ -115,6 +172,15 @@ void Upstream::note(Round& round, const Result<Live>& outcome) {
       .with(endpoint.url(), attempt.reused_connection ? "reused" : "new")
       .add();
   if (!attempt.reused_connection) instruments_.upstream_connect.observe(attempt.connect_time);
+}
+
+net::Task<Result<http::Lease>> Upstream::connect(Round* round, bool reuse) {
+  const auto& sending = round->sending;
+  const Deadline deadline = Deadline::after(loop_.now(), sending.config->own.limits.connect_timeout)
+                                .sooner(sending.exchange->client.deadline);
+  const net::Address& address = round->endpoint->address();
+  if (reuse) co_return co_await clients_.acquire(address, deadline, sending.cancel);
+  co_return co_await clients_.dial(address, deadline, sending.cancel);
 }
 
 net::Task<Result<http::ResponseHead>> Upstream::exchange_once(Round* round, http::Lease* lease,
@@ -160,15 +226,15 @@ net::Task<Result<Live>> Upstream::attempt(Round* round) {
   exchange.attempts.push_back({.endpoint_url = endpoint.url(),
                                .upstream_name = candidate.upstream_name,
                                .started_at = loop_.now()});
-  const Deadline connect = Deadline::after(loop_.now(), config.own.limits.connect_timeout)
-                               .sooner(exchange.client.deadline);
-  auto lease = co_await clients_.acquire(endpoint.address(), connect, round->sending.cancel);
+  // What may be sent only once gets a connection that no engine can have closed already.
+  auto lease = co_await connect(round, round->repeatable);
   Result<http::ResponseHead> answer = fail(Code::kUpstreamConnect, "not connected");
   if (lease) {
     exchange.attempts[index].connect_time = loop_.now() - exchange.attempts[index].started_at;
     answer = co_await exchange_once(round, &*lease, head, body);
     if (!answer && lease->closed_while_idle()) {
-      lease = co_await clients_.dial(endpoint.address(), connect, round->sending.cancel);
+      round->sent = false;
+      lease = co_await connect(round, false);
       if (lease) answer = co_await exchange_once(round, &*lease, head, body);
     }
   }

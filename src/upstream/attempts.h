@@ -1,16 +1,18 @@
 // The upstream stage: from candidates to a response whose first byte has arrived. Dials or reuses, sends, and tries again
 // elsewhere as long as nothing of an answer has been passed on.
 //
-// What is tried again, within attempts_max, the retry budget and the deadline:
-//   - a connection that failed, broke or timed out before a response head;
-//   - status 502, 503, 504 and 429, on another replica, then on the next candidate model. When nothing else is left the
-//     engine's own answer is passed on: its message and Retry-After say more than ours would.
+// What is tried again, within the attempts, the retry budget and the deadline (upstream/retry_rules.h):
+//   - a connection that failed, or broke before a response head, and status 502, 503, 504 and 429: on another replica,
+//     then on the next candidate model;
+//   - when no other is left, the same ones after a pause: what Retry-After asks for, or a short back-off if the engine
+//     could not be reached;
 //   - for free, once per attempt: a pooled connection that turned out to be closed (the engine never saw the request).
-// Inference before its first byte has no effect on an engine but cost, so POST is repeated; a timeout is repeated only
-// on connect, because a slow prefill is not a failure that another replica does better.
+// When retries are used up, an engine's own answer, the latest if there were several, is passed on rather than an error
+// of ours: its message and Retry-After say more.
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -68,11 +70,16 @@ class Upstream {
 
  private:
   struct Round;
+  // Sets round->choice. False when nothing is left to try; round->last says how it ended.
+  net::Task<bool> choose_next(Round* round);
   net::Task<Result<Live>> attempt(Round* round);
   net::Task<Result<http::ResponseHead>> exchange_once(Round* round, http::Lease* lease,
                                                       std::string_view head, std::string_view body);
-  // True when another attempt is to be made after this outcome.
-  bool again(Round& round, const Result<Live>& outcome);
+  net::Task<Result<http::Lease>> connect(Round* round, bool reuse);
+  // How long to wait before tried engines are asked again, if they may be.
+  std::optional<Duration> pause_before_repeat(const Round& round) const;
+  net::Task<void> pause(Round* round, Duration wait);
+  bool may_try_again(const Round& round, const Result<Live>& outcome) const;
   void note(Round& round, const Result<Live>& outcome);
 
   net::Loop& loop_;

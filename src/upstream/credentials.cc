@@ -1,5 +1,6 @@
 #include "upstream/credentials.h"
 
+#include <array>
 #include <string>
 
 #include "base/text.h"
@@ -8,6 +9,9 @@ namespace signalbox::upstream {
 namespace {
 
 constexpr std::string_view kAuthorization = "Authorization";
+
+constexpr std::array<std::string_view, 3> kCredentialHeaders = {kAuthorization, "x-api-key",
+                                                                "api-key"};
 
 struct Scheme {
   std::string header;
@@ -30,7 +34,8 @@ Scheme scheme_of(const config::BackendRef& backend) {
 void add_credentials(const config::BackendRef& backend, http::Headers& headers) {
   if (!backend.api_key.empty()) {
     const Scheme scheme = scheme_of(backend);
-    headers.remove(kAuthorization);
+    // A client's own key is meant for someone else: no provider shall see another's.
+    for (const std::string_view name : kCredentialHeaders) headers.remove(name);
     headers.set(scheme.header, scheme.prefix + backend.api_key.reveal());
   }
   for (const auto& [name, value] : backend.extra_headers) headers.set(name, value);

@@ -18,7 +18,8 @@ constexpr std::string_view kTemplateArguments = "chat_template_kwargs";
 
 // A member of an object inside the body. Where the outer member is absent, removed by a plugin or no object, there is
 // nothing to edit inside and the object is written anew.
-Result<void> set_inside(Patch& patch, Value root, std::string_view outer, std::string_view key, std::string raw) {
+Result<void> set_inside(Patch& patch, Value root, std::string_view outer, std::string_view key,
+                        std::string raw) {
   SBX_TRY(const std::optional<Value> object, root.find(outer));
   if (object && object->is_object() && !patch.covers(*object)) {
     return patch.set_member(*object, key, std::move(raw));
@@ -58,7 +59,8 @@ Result<void> set_effort(Patch& patch, Value root, const exchange::Candidate& can
     SBX_CHECK_OK(patch.remove_member(root, parameter));
     SBX_CHECK_OK(patch.remove_member(root, kEffort));
   }
-  if (on && !top_level) return set_inside(patch, root, kTemplateArguments, parameter, effort_of(candidate));
+  if (on && !top_level)
+    return set_inside(patch, root, kTemplateArguments, parameter, effort_of(candidate));
   return remove_inside(patch, root, kTemplateArguments, parameter);
 }
 
@@ -72,7 +74,8 @@ Result<void> edit_chat_reasoning(Patch& patch, Value root, const exchange::Candi
                     *candidate.use_reasoning ? "true" : "false");
 }
 
-Result<void> edit_responses_reasoning(Patch& patch, Value root, const exchange::Candidate& candidate,
+Result<void> edit_responses_reasoning(Patch& patch, Value root,
+                                      const exchange::Candidate& candidate,
                                       const config::ReasoningFamily* family) {
   const bool takes_effort = family != nullptr && family->type != ReasoningType::kChatTemplateKwargs;
   if (takes_effort && *candidate.use_reasoning) {
@@ -82,7 +85,8 @@ Result<void> edit_responses_reasoning(Patch& patch, Value root, const exchange::
   return {};
 }
 
-Result<void> edit_reasoning(Patch& patch, const exchange::Request& request, const exchange::Candidate& candidate,
+Result<void> edit_reasoning(Patch& patch, const exchange::Request& request,
+                            const exchange::Candidate& candidate,
                             const config::ReasoningFamily* family, Dialect dialect) {
   if (!candidate.use_reasoning) return {};
   const Value root = request.document.root();
@@ -95,7 +99,8 @@ Result<void> edit_reasoning(Patch& patch, const exchange::Request& request, cons
   return {};
 }
 
-Result<void> edit_model(Patch& patch, const exchange::Request& request, const exchange::Candidate& candidate) {
+Result<void> edit_model(Patch& patch, const exchange::Request& request,
+                        const exchange::Candidate& candidate) {
   const Value root = request.document.root();
   SBX_TRY(const std::optional<Value> model, root.find("model"));
   // A body we know nothing about may have a use for every key; none is added.
@@ -105,8 +110,8 @@ Result<void> edit_model(Patch& patch, const exchange::Request& request, const ex
 }
 
 bool wants_usage_chunk(const exchange::Request& request, const RenderOptions& options) {
-  const bool has_option = request.endpoint == Endpoint::kChatCompletions ||
-                          request.endpoint == Endpoint::kCompletions;
+  const bool has_option =
+      request.endpoint == Endpoint::kChatCompletions || request.endpoint == Endpoint::kCompletions;
   return options.add_include_usage && has_option && request.stream;
 }
 
@@ -119,10 +124,12 @@ bool has_object(const exchange::Request& request) {
 Dialect dialect_of(std::string_view provider, std::string_view host) {
   // APIs that refuse fields they do not know, chat_template_kwargs among them.
   constexpr std::array<std::string_view, 9> kHostedProviders = {
-      "openai", "azure-openai", "azure", "mistral", "gemini", "vertex-ai", "groq", "minimax", "xai"};
-  constexpr std::array<std::string_view, 4> kHostedSuffixes = {
-      "openai.com", "openai.azure.com", "mistral.ai", "googleapis.com"};
-  if (std::ranges::find(kHostedProviders, provider) != kHostedProviders.end()) return Dialect::kHosted;
+      "openai",    "azure-openai", "azure",   "mistral", "gemini",
+      "vertex-ai", "groq",         "minimax", "xai"};
+  constexpr std::array<std::string_view, 4> kHostedSuffixes = {"openai.com", "openai.azure.com",
+                                                               "mistral.ai", "googleapis.com"};
+  if (std::ranges::find(kHostedProviders, provider) != kHostedProviders.end())
+    return Dialect::kHosted;
   const bool hosted = std::ranges::any_of(kHostedSuffixes, [host](std::string_view suffix) {
     return host.ends_with(suffix) &&
            (host.size() == suffix.size() || host[host.size() - suffix.size() - 1] == '.');
@@ -131,8 +138,8 @@ Dialect dialect_of(std::string_view provider, std::string_view host) {
 }
 
 Result<Patch> render_patch(const exchange::Request& request, const Patch& plugin_edits,
-                           const exchange::Candidate& candidate, const config::ReasoningFamily* family,
-                           const RenderOptions& options) {
+                           const exchange::Candidate& candidate,
+                           const config::ReasoningFamily* family, const RenderOptions& options) {
   if (options.api_format == "anthropic" && request.endpoint == Endpoint::kChatCompletions) {
     return fail(Code::kUnsupported, "this model speaks Anthropic's API: use /v1/messages", "model");
   }
@@ -147,9 +154,11 @@ Result<Patch> render_patch(const exchange::Request& request, const Patch& plugin
   return patch;
 }
 
-Result<std::string> render_body(const exchange::ClientRequest& client, const exchange::Request& request,
-                                const Patch& plugin_edits, const exchange::Candidate& candidate,
-                                const config::ReasoningFamily* family, const RenderOptions& options) {
+Result<std::string> render_body(const exchange::ClientRequest& client,
+                                const exchange::Request& request, const Patch& plugin_edits,
+                                const exchange::Candidate& candidate,
+                                const config::ReasoningFamily* family,
+                                const RenderOptions& options) {
   SBX_TRY(const Patch patch, render_patch(request, plugin_edits, candidate, family, options));
   return patch.apply(client.body);
 }

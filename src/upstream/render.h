@@ -43,11 +43,14 @@ struct RenderOptions {
 // Errors: kInvalidArgument (repeated keys), kUnsupported (a chat completion for a model that only speaks Anthropic).
 Result<json::Patch> render_patch(const exchange::Request& request, const json::Patch& plugin_edits,
                                  const exchange::Candidate& candidate,
-                                 const config::ReasoningFamily* family, const RenderOptions& options);
+                                 const config::ReasoningFamily* family,
+                                 const RenderOptions& options);
 
 // The patched body; a body that is not a JSON object is returned as it came.
-Result<std::string> render_body(const exchange::ClientRequest& client, const exchange::Request& request,
-                                const json::Patch& plugin_edits, const exchange::Candidate& candidate,
-                                const config::ReasoningFamily* family, const RenderOptions& options);
+Result<std::string> render_body(const exchange::ClientRequest& client,
+                                const exchange::Request& request, const json::Patch& plugin_edits,
+                                const exchange::Candidate& candidate,
+                                const config::ReasoningFamily* family,
+                                const RenderOptions& options);
 
 }  // namespace signalbox::upstream

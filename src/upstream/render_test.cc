@@ -30,8 +30,10 @@ struct Fixture {
   exchange::Request request;
 };
 
-Candidate to(std::string upstream_name, std::optional<bool> use_reasoning = {}, std::string effort = {}) {
-  return {.upstream_name = std::move(upstream_name), .use_reasoning = use_reasoning,
+Candidate to(std::string upstream_name, std::optional<bool> use_reasoning = {},
+             std::string effort = {}) {
+  return {.upstream_name = std::move(upstream_name),
+          .use_reasoning = use_reasoning,
           .reasoning_effort = std::move(effort)};
 }
 
@@ -54,16 +56,19 @@ TEST(Render, AModelThatIsRightAlreadyLeavesThePatchEmpty) {
 TEST(Render, TemplateArgumentSaysReasoningOnOrOff) {
   EXPECT_EQ(Fixture(R"({"model":"m"})").render(to("m", true), &kQwen),
             R"({"chat_template_kwargs":{"enable_thinking":true},"model":"m"})");
-  EXPECT_EQ(Fixture(R"({"model":"m","chat_template_kwargs":{ "a":1 }})").render(to("m", false), &kQwen),
-            R"({"model":"m","chat_template_kwargs":{ "enable_thinking":false,"a":1 }})");
-  EXPECT_EQ(Fixture(R"({"model":"m","chat_template_kwargs":{"enable_thinking":true}})").render(to("m", false), &kQwen),
+  EXPECT_EQ(
+      Fixture(R"({"model":"m","chat_template_kwargs":{ "a":1 }})").render(to("m", false), &kQwen),
+      R"({"model":"m","chat_template_kwargs":{ "enable_thinking":false,"a":1 }})");
+  EXPECT_EQ(Fixture(R"({"model":"m","chat_template_kwargs":{"enable_thinking":true}})")
+                .render(to("m", false), &kQwen),
             R"({"model":"m","chat_template_kwargs":{"enable_thinking":false}})");
   EXPECT_EQ(Fixture(R"({"model":"m","chat_template_kwargs":null})").render(to("m", true), &kQwen),
             R"({"model":"m","chat_template_kwargs":{"enable_thinking":true}})");
 }
 
 TEST(Render, EffortStandsInOnePlaceByDialect) {
-  const Fixture fixture(R"({"model":"m","reasoning_effort":"low","chat_template_kwargs":{"reasoning_effort":"low"}})");
+  const Fixture fixture(
+      R"({"model":"m","reasoning_effort":"low","chat_template_kwargs":{"reasoning_effort":"low"}})");
   EXPECT_EQ(fixture.render(to("m", true, "high"), &kGptOss),
             R"({"model":"m","chat_template_kwargs":{"reasoning_effort":"high"}})");
   EXPECT_EQ(fixture.render(to("m", true, "high"), &kGptOss, {.dialect = Dialect::kHosted}),
@@ -81,10 +86,12 @@ TEST(Render, WithoutAFamilyAnIncomingEffortGoesButOnlyUnderADecision) {
 }
 
 TEST(Render, OnTheResponsesApiEffortStandsInReasoning) {
-  const Fixture fixture(R"({"model":"m","reasoning":{"effort":"low","summary":"auto"}})", Endpoint::kResponses);
+  const Fixture fixture(R"({"model":"m","reasoning":{"effort":"low","summary":"auto"}})",
+                        Endpoint::kResponses);
   EXPECT_EQ(fixture.render(to("m", true, "high"), &kGptOss),
             R"({"model":"m","reasoning":{"effort":"high","summary":"auto"}})");
-  EXPECT_EQ(fixture.render(to("m", false), &kGptOss), R"({"model":"m","reasoning":{"summary":"auto"}})");
+  EXPECT_EQ(fixture.render(to("m", false), &kGptOss),
+            R"({"model":"m","reasoning":{"summary":"auto"}})");
 }
 
 TEST(Render, AsksStreamsForUsage) {
@@ -96,7 +103,8 @@ TEST(Render, AsksStreamsForUsage) {
             R"({"model":"m","stream":true,"stream_options":{"include_usage":true,"x":1}})");
   EXPECT_EQ(Fixture(R"({"model":"m","stream":false})").render(to("m"), nullptr, options),
             R"({"model":"m","stream":false})");
-  EXPECT_EQ(Fixture(R"({"model":"m","stream":true})", Endpoint::kMessages).render(to("m"), nullptr, options),
+  EXPECT_EQ(Fixture(R"({"model":"m","stream":true})", Endpoint::kMessages)
+                .render(to("m"), nullptr, options),
             R"({"model":"m","stream":true})");
 }
 
@@ -107,8 +115,9 @@ TEST(Render, ComposesWithPluginEditsAlsoOnTheSameField) {
   ASSERT_TRUE(plugins.insert_element(**root.find("messages"), 0, "{}"));
   ASSERT_TRUE(plugins.remove_member(root, "chat_template_kwargs"));
   ASSERT_TRUE(plugins.set_member(root, "n", "1"));
-  EXPECT_EQ(fixture.render(to("math", true), &kQwen, {}, plugins),
-            R"({"model":"math","messages":[{}],"chat_template_kwargs":{"enable_thinking":true},"n":1})");
+  EXPECT_EQ(
+      fixture.render(to("math", true), &kQwen, {}, plugins),
+      R"({"model":"math","messages":[{}],"chat_template_kwargs":{"enable_thinking":true},"n":1})");
 }
 
 TEST(Render, OneAttemptLeavesNoTraceInTheNext) {
@@ -119,7 +128,8 @@ TEST(Render, OneAttemptLeavesNoTraceInTheNext) {
 }
 
 TEST(Render, BodiesWithoutAModelFieldOnUnknownPathsStayAsTheyAre) {
-  EXPECT_EQ(Fixture(R"({"lora_name":"x"})", Endpoint::kOther).render(to("m")), R"({"lora_name":"x"})");
+  EXPECT_EQ(Fixture(R"({"lora_name":"x"})", Endpoint::kOther).render(to("m")),
+            R"({"lora_name":"x"})");
   EXPECT_EQ(Fixture("[1]", Endpoint::kOther).render(to("m")), "[1]");
 }
 
@@ -138,10 +148,13 @@ TEST(DialectOf, HostedApisAreToldByProviderOrHost) {
 TEST(RenderProperty, EveryByteOutsideTheEditedFieldsIsUnchanged) {
   EXPECT_TRUE(rc::check([](const std::string& text, const std::string& name, bool on) {
     // The unknown parts surround the model field; whatever they hold must come through as written.
-    const std::string before = R"({ "k1" : )" + json::quote(text) + R"( ,"nested":{"model":"inner", "a":[1.50,1e2]},)";
-    const std::string after = R"(  ,"messages":[{"role":"user","content":)" + json::quote(text) + "}]\n}";
+    const std::string before =
+        R"({ "k1" : )" + json::quote(text) + R"( ,"nested":{"model":"inner", "a":[1.50,1e2]},)";
+    const std::string after =
+        R"(  ,"messages":[{"role":"user","content":)" + json::quote(text) + "}]\n}";
     const Fixture fixture(before + R"("model":"MoM")" + after);
-    const std::string inserted = std::string(R"("chat_template_kwargs":{"enable_thinking":)") + (on ? "true" : "false") + "},";
+    const std::string inserted = std::string(R"("chat_template_kwargs":{"enable_thinking":)") +
+                                 (on ? "true" : "false") + "},";
     std::string expected = before + R"("model":)" + json::quote(name) + after;
     expected.insert(2, inserted);
     RC_ASSERT(fixture.render(to(name, on), &kQwen) == expected);

@@ -16,8 +16,18 @@ namespace {
 
 constexpr std::array<std::string_view, 2> kInternalPrefixes = {"x-vsr-", "x-signalbox-"};
 
+// Required by the Anthropic API ("Versions" in its reference); the only version there is.
+constexpr std::string_view kAnthropicVersion = "anthropic-version";
+constexpr std::string_view kAnthropicVersionDefault = "2023-06-01";
+
+// Names that only gateways between the client and us may have meant for us; x-user-<provider>-key are credentials.
 bool is_for_us(std::string_view name) {
-  if (equal_ignore_case(name, "x-selected-model")) return true;
+  if (equal_ignore_case(name, "x-selected-model") ||
+      equal_ignore_case(name, "x-gateway-destination-endpoint")) {
+    return true;
+  }
+  const std::string lower = to_lower(name);
+  if (lower.starts_with("x-user-") && lower.ends_with("-key")) return true;
   return std::any_of(kInternalPrefixes.begin(), kInternalPrefixes.end(),
                      [&](std::string_view prefix) {
                        return name.size() > prefix.size() &&
@@ -34,7 +44,14 @@ std::string target_of(const HeadInputs& in) {
       !(chat && !in.backend.chat_path.empty())) {
     target = in.base_path + in.client.path.substr(3);
   }
-  if (!in.client.query.empty()) target += "?" + in.client.query;
+  const auto add_query = [&](const std::string& query) {
+    if (!query.empty()) target += (target.find('?') == std::string::npos ? '?' : '&') + query;
+  };
+  add_query(in.client.query);
+  if (in.backend.provider == "azure-openai" && !in.backend.api_version.empty() &&
+      target.find("api-version=") == std::string::npos) {
+    add_query("api-version=" + in.backend.api_version);
+  }
   return target;
 }
 
@@ -58,6 +75,11 @@ std::string request_head(const HeadInputs& in) {
   for (const auto& name : in.edits.headers_removed) headers.remove(name);
   for (const auto& [name, value] : in.edits.headers_set) headers.set(name, value);
   add_credentials(in.backend, headers);
+  if (in.backend.provider == "anthropic" && !headers.has(kAnthropicVersion)) {
+    headers.add(std::string(kAnthropicVersion), in.backend.api_version.empty()
+                                                    ? std::string(kAnthropicVersionDefault)
+                                                    : in.backend.api_version);
+  }
   const http::BodyFraming body = in.body_bytes > 0
                                      ? http::BodyFraming{http::Framing::kLength, in.body_bytes}
                                      : http::BodyFraming{};

@@ -5,33 +5,34 @@
 namespace signalbox::upstream {
 namespace {
 
-constexpr double kHoldSeconds = 10;
-
-double capacity(const config::Retry& settings) {
-  return 1 + kHoldSeconds * static_cast<double>(settings.budget_min_per_second);
+std::int64_t second_of(TimePoint now) {
+  return std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count();
 }
 
 }  // namespace
 
-void RetryBudget::refill(const config::Retry& settings, TimePoint now) {
-  if (refilled_at_ == TimePoint{}) {
-    tokens_ = capacity(settings);
-  } else {
-    tokens_ += seconds(now - refilled_at_) * static_cast<double>(settings.budget_min_per_second);
-  }
-  refilled_at_ = now;
-  tokens_ = std::min(tokens_, capacity(settings));
+RetryBudget::Slot& RetryBudget::slot(TimePoint now) {
+  const std::int64_t second = std::max<std::int64_t>(0, second_of(now));
+  Slot& slot = slots_[static_cast<std::size_t>(second % kWindowSeconds)];
+  if (slot.second != second) slot = {.second = second};
+  return slot;
 }
 
-void RetryBudget::request(const config::Retry& settings, TimePoint now) {
-  refill(settings, now);
-  tokens_ = std::min(tokens_ + settings.budget_ratio, capacity(settings));
-}
+void RetryBudget::request(TimePoint now) { ++slot(now).requests; }
 
 bool RetryBudget::take(const config::Retry& settings, TimePoint now) {
-  refill(settings, now);
-  if (tokens_ < 1) return false;
-  tokens_ -= 1;
+  Slot& present = slot(now);
+  std::uint64_t requests = 0;
+  std::uint64_t retries = 0;
+  for (const Slot& past : slots_) {
+    if (past.second <= present.second - kWindowSeconds) continue;
+    requests += past.requests;
+    retries += past.retries;
+  }
+  const double allowed = settings.budget_ratio * static_cast<double>(requests) +
+                         static_cast<double>(settings.budget_min_per_second) * kWindowSeconds;
+  if (static_cast<double>(retries) + 1 > allowed) return false;
+  ++present.retries;
   return true;
 }
 
