@@ -18,12 +18,14 @@ namespace signalbox {
 namespace {
 
 Result<void> run(const std::string& directory) {
-  SBX_TRY(const auto config_text, read_file(directory + "/config.json", limits::kModelMetadataBytesMax));
+  SBX_TRY(const auto config_text,
+          read_file(directory + "/config.json", limits::kModelMetadataBytesMax));
   SBX_TRY(const auto config, encoder::BertConfig::parse(config_text));
   SBX_TRY(const auto tokenizer, tokenize::WordPiece::load(directory));
   SBX_TRY(const auto bert, encoder::Bert::load(directory + "/model.safetensors", config));
-  fmt::print(stderr, "{{\"layers\": {}, \"hidden\": {}, \"fingerprint\": \"{}\", \"kernel\": \"{}\"}}\n", config.layers,
-             config.hidden, bert.fingerprint(), bert.kernels().name);
+  fmt::print(stderr,
+             "{{\"layers\": {}, \"hidden\": {}, \"fingerprint\": \"{}\", \"kernel\": \"{}\"}}\n",
+             config.layers, config.hidden, bert.fingerprint(), bert.kernels().name);
   encoder::BertScratch scratch;
   std::vector<std::int32_t> ids;
   for (std::string line; std::getline(std::cin, line);) {
@@ -47,8 +49,9 @@ Result<void> run(const std::string& directory) {
 }  // namespace signalbox
 
 int main(int argc, char** argv) {
-  const auto done = argc == 2 ? signalbox::run(argv[1])
-                              : signalbox::fail(signalbox::Code::kInvalidArgument, "usage: features ENCODER_DIR");
+  const auto done =
+      argc == 2 ? signalbox::run(argv[1])
+                : signalbox::fail(signalbox::Code::kInvalidArgument, "usage: features ENCODER_DIR");
   if (done) return 0;
   fmt::print(stderr, "features: {}\n", done.error().message);
   return 1;

@@ -31,8 +31,9 @@ Result<void> run(const std::string& directory) {
 }  // namespace signalbox
 
 int main(int argc, char** argv) {
-  const auto done = argc == 2 ? signalbox::run(argv[1])
-                              : signalbox::fail(signalbox::Code::kInvalidArgument, "usage: ids ENCODER_DIR");
+  const auto done =
+      argc == 2 ? signalbox::run(argv[1])
+                : signalbox::fail(signalbox::Code::kInvalidArgument, "usage: ids ENCODER_DIR");
   if (done) return 0;
   fmt::print(stderr, "ids: {}\n", done.error().message);
   return 1;

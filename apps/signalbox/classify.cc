@@ -21,8 +21,10 @@ constexpr int kDone = 0;
 constexpr int kCannot = 2;
 
 constexpr std::array kFlags = {
-    FlagSpec{"encoder-dir", "DIR", "the base model (default: SIGNALBOX_ENCODER_DIR, else the cache)"},
-    FlagSpec{"models-dir", "DIR", "our trained heads (default: SIGNALBOX_MODELS_DIR, else models/)"},
+    FlagSpec{"encoder-dir", "DIR",
+             "the base model (default: SIGNALBOX_ENCODER_DIR, else the cache)"},
+    FlagSpec{"models-dir", "DIR",
+             "our trained heads (default: SIGNALBOX_MODELS_DIR, else models/)"},
     FlagSpec{"help", "", "print this"},
 };
 
@@ -36,13 +38,14 @@ void print(const encoder::Analysis& analysis, Duration time) {
   const auto best = encoder::top(analysis.domain);
   std::string probabilities;
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    probabilities += fmt::format("{}{}:{:.4f}", i == 0 ? "" : ",", json::quote(labels[i]), analysis.domain[i]);
+    probabilities +=
+        fmt::format("{}{}:{:.4f}", i == 0 ? "" : ",", json::quote(labels[i]), analysis.domain[i]);
   }
   fmt::print(
       R"({{"label":{},"confidence":{:.4f},"probabilities":{{{}}},"tokens_seen":{},"tokens_total":{},"time_ms":{:.2f}}})"
       "\n",
-      json::quote(labels[static_cast<std::size_t>(best.index)]), best.probability, probabilities, analysis.tokens_seen,
-      analysis.tokens_total, milliseconds(time));
+      json::quote(labels[static_cast<std::size_t>(best.index)]), best.probability, probabilities,
+      analysis.tokens_seen, analysis.tokens_total, milliseconds(time));
 }
 
 }  // namespace
@@ -51,15 +54,16 @@ int classify_command(Arguments arguments) {
   const auto flags = Flags::parse(arguments, kFlags, 1);
   if (!flags) return cannot(flags.error().message);
   if (flags->has("help") || flags->positional().empty()) {
-    const std::string text =
-        usage("classify TEXT", "Prints the domain of a text as one JSON object. TEXT \"-\" reads standard input.", kFlags);
+    const std::string text = usage(
+        "classify TEXT",
+        "Prints the domain of a text as one JSON object. TEXT \"-\" reads standard input.", kFlags);
     fmt::print(flags->has("help") ? stdout : stderr, "{}", text);
     return flags->has("help") ? kDone : kCannot;
   }
   std::string text = flags->positional().front();
   if (text == "-") text.assign(std::istreambuf_iterator<char>(std::cin), {});
-  const auto directories =
-      encoder::locate(flags->value("encoder-dir").value_or(""), flags->value("models-dir").value_or(""));
+  const auto directories = encoder::locate(flags->value("encoder-dir").value_or(""),
+                                           flags->value("models-dir").value_or(""));
   const auto encoder = encoder::Encoder::load(directories.base, directories.models);
   if (!encoder) return cannot(encoder.error().message + "; `./dev build` fetches the base model");
   encoder::Workspace workspace;

@@ -32,8 +32,10 @@ constexpr std::array kFlags = {
     FlagSpec{"task", "NAME", "what to measure: domain"},
     FlagSpec{"file", "FILE", "JSON lines with \"text\" and \"label\""},
     FlagSpec{"misclassified", "", "also list the rows that came out wrong, by line number"},
-    FlagSpec{"encoder-dir", "DIR", "the base model (default: SIGNALBOX_ENCODER_DIR, else the cache)"},
-    FlagSpec{"models-dir", "DIR", "our trained heads (default: SIGNALBOX_MODELS_DIR, else models/)"},
+    FlagSpec{"encoder-dir", "DIR",
+             "the base model (default: SIGNALBOX_ENCODER_DIR, else the cache)"},
+    FlagSpec{"models-dir", "DIR",
+             "our trained heads (default: SIGNALBOX_MODELS_DIR, else models/)"},
     FlagSpec{"help", "", "print this"},
 };
 
@@ -67,7 +69,8 @@ Result<Row> read_row(const std::string& line) {
   const auto labels = encoder::Encoder::domain_labels();
   const auto known = std::ranges::find(labels, label->string());
   if (known == labels.end()) {
-    return fail(Code::kInvalidArgument, fmt::format("unknown label {}", json::quote(label->string())));
+    return fail(Code::kInvalidArgument,
+                fmt::format("unknown label {}", json::quote(label->string())));
   }
   Row row;
   row.text = text->string();
@@ -113,8 +116,9 @@ std::string labels_json(const encoder::Figures& figures) {
   std::string out;
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const auto& label = figures.labels[i];
-    out += fmt::format(R"({}{}:{{"precision":{:.4f},"recall":{:.4f},"f1":{:.4f},"support":{}}})", i == 0 ? "" : ",",
-                       json::quote(labels[i]), label.precision, label.recall, label.f1, label.support);
+    out += fmt::format(R"({}{}:{{"precision":{:.4f},"recall":{:.4f},"f1":{:.4f},"support":{}}})",
+                       i == 0 ? "" : ",", json::quote(labels[i]), label.precision, label.recall,
+                       label.f1, label.support);
   }
   return out;
 }
@@ -122,7 +126,8 @@ std::string labels_json(const encoder::Figures& figures) {
 std::string errors_json(const std::vector<LineError>& errors) {
   std::string out;
   for (const LineError& error : errors) {
-    out += fmt::format(R"({}{{"line":{},"error":{}}})", out.empty() ? "" : ",", error.line, json::quote(error.message));
+    out += fmt::format(R"({}{{"line":{},"error":{}}})", out.empty() ? "" : ",", error.line,
+                       json::quote(error.message));
   }
   return out;
 }
@@ -132,9 +137,10 @@ std::string misclassified_json(const std::vector<Row>& rows) {
   std::string out;
   for (const Row& row : rows) {
     if (row.judged.label == row.judged.predicted) continue;
-    out += fmt::format(R"({}{{"line":{},"label":{},"predicted":{},"confidence":{:.4f}}})", out.empty() ? "" : ",",
-                       row.line, json::quote(labels[static_cast<std::size_t>(row.judged.label)]),
-                       json::quote(labels[static_cast<std::size_t>(row.judged.predicted)]), row.judged.confidence);
+    out += fmt::format(
+        R"({}{{"line":{},"label":{},"predicted":{},"confidence":{:.4f}}})", out.empty() ? "" : ",",
+        row.line, json::quote(labels[static_cast<std::size_t>(row.judged.label)]),
+        json::quote(labels[static_cast<std::size_t>(row.judged.predicted)]), row.judged.confidence);
   }
   return out;
 }
@@ -147,9 +153,10 @@ void print(const Input& input, bool list_misclassified, Duration time) {
       R"({{"task":"domain","n":{},"accuracy":{:.4f},"macro_f1":{:.4f},"ece":{:.4f},"mean_confidence":{:.4f},"labels":{{{}}},)"
       R"("errors":[{}]{},"time_ms":{:.0f}}})"
       "\n",
-      figures.n, figures.accuracy, figures.macro_f1, figures.ece, figures.mean_confidence, labels_json(figures),
-      errors_json(input.errors),
-      list_misclassified ? fmt::format(R"(,"misclassified":[{}])", misclassified_json(input.rows)) : "",
+      figures.n, figures.accuracy, figures.macro_f1, figures.ece, figures.mean_confidence,
+      labels_json(figures), errors_json(input.errors),
+      list_misclassified ? fmt::format(R"(,"misclassified":[{}])", misclassified_json(input.rows))
+                         : "",
       milliseconds(time));
 }
 
@@ -159,21 +166,24 @@ int eval_command(Arguments arguments) {
   const auto flags = Flags::parse(arguments, kFlags, 0);
   if (!flags) return cannot(flags.error().message);
   if (flags->has("help")) {
-    fmt::print("{}", usage("eval --task domain --file FILE",
-                           "Measures a classifier on a labelled file and prints one JSON object.\n"
-                           "Exit status: 0 measured, 1 measured but some lines were unusable, 2 not measured.",
-                           kFlags));
+    fmt::print(
+        "{}",
+        usage("eval --task domain --file FILE",
+              "Measures a classifier on a labelled file and prints one JSON object.\n"
+              "Exit status: 0 measured, 1 measured but some lines were unusable, 2 not measured.",
+              kFlags));
     return kDone;
   }
-  if (flags->value("task") != "domain") return cannot("--task must be given; the tasks are: domain");
+  if (flags->value("task") != "domain")
+    return cannot("--task must be given; the tasks are: domain");
   const auto file = flags->value("file");
   if (!file) return cannot("--file must be given");
   std::ifstream in(*file, std::ios::binary);
   if (!in) return cannot("cannot open " + *file);
   Input input = read_rows(in);
   if (input.rows.empty()) return cannot(*file + " holds no usable line");
-  const auto directories =
-      encoder::locate(flags->value("encoder-dir").value_or(""), flags->value("models-dir").value_or(""));
+  const auto directories = encoder::locate(flags->value("encoder-dir").value_or(""),
+                                           flags->value("models-dir").value_or(""));
   const auto encoder = encoder::Encoder::load(directories.base, directories.models);
   if (!encoder) return cannot(encoder.error().message + "; `./dev build` fetches the base model");
   if (!(*encoder)->has_domain()) return cannot("no domain classifier in " + directories.models);

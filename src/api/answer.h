@@ -12,13 +12,14 @@
 namespace signalbox::api {
 
 struct Answer {
-  std::string id;              // without prefix; becomes chatcmpl-<id>, cmpl-<id>, resp_<id>, msg_<id>
-  std::string model;           // as the client is told
+  std::string id;     // without prefix; becomes chatcmpl-<id>, cmpl-<id>, resp_<id>, msg_<id>
+  std::string model;  // as the client is told
   std::string text;
-  std::int64_t created = 0;    // Unix time in seconds
+  std::int64_t created = 0;  // Unix time in seconds
   std::int64_t prompt_tokens = 0;
   std::int64_t completion_tokens = 0;
-  bool include_usage = false;  // chat completions and completions: end the stream with a usage chunk
+  bool include_usage =
+      false;  // chat completions and completions: end the stream with a usage chunk
 };
 
 // Bodies of non-streaming answers (application/json).

@@ -16,7 +16,8 @@ struct Shape {
 constexpr Shape kChat{"chatcmpl-", "chat.completion", "chat.completion.chunk"};
 constexpr Shape kText{"cmpl-", "text_completion", "text_completion"};
 
-void write_head(json::Writer& writer, const Answer& answer, const Shape& shape, std::string_view object) {
+void write_head(json::Writer& writer, const Answer& answer, const Shape& shape,
+                std::string_view object) {
   writer.key("id").string(std::string(shape.id_prefix) + answer.id);
   writer.key("object").string(object).key("created").integer(answer.created);
   writer.key("model").string(answer.model);
@@ -41,7 +42,8 @@ void write_finish(json::Writer& writer, bool last) {
 
 // A chunk with one choice; `choice` writes what is in it besides its index and end.
 template <class Choice>
-void append_chunk(std::string& out, const Answer& answer, const Shape& shape, bool last, Choice choice) {
+void append_chunk(std::string& out, const Answer& answer, const Shape& shape, bool last,
+                  Choice choice) {
   out += "data: ";
   json::Writer writer(out);
   writer.begin_object();
@@ -120,7 +122,8 @@ std::string text_completion_stream(const Answer& answer) {
     append_chunk(out, answer, kText, false,
                  [&](json::Writer& writer) { writer.key("text").string(piece); });
   }
-  append_chunk(out, answer, kText, true, [](json::Writer& writer) { writer.key("text").string(""); });
+  append_chunk(out, answer, kText, true,
+               [](json::Writer& writer) { writer.key("text").string(""); });
   append_usage_chunk(out, answer, kText);
   return out.append(kDone);
 }
@@ -130,7 +133,8 @@ std::vector<std::string_view> delta_pieces(std::string_view text) {
   std::vector<std::string_view> pieces;
   while (!text.empty()) {
     const std::size_t word = text.find_first_not_of(kSpaces);
-    const std::size_t end = word == std::string_view::npos ? word : text.find_first_of(kSpaces, word);
+    const std::size_t end =
+        word == std::string_view::npos ? word : text.find_first_of(kSpaces, word);
     pieces.push_back(text.substr(0, end));
     text.remove_prefix(pieces.back().size());
   }

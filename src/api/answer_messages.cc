@@ -57,11 +57,16 @@ std::string message_stream(const Answer& answer) {
       writer.key("type").string("text_delta").key("text").string(piece).end_object();
     });
   }
-  append_event(out, "content_block_stop", [](json::Writer& writer) { writer.key("index").integer(0); });
+  append_event(out, "content_block_stop",
+               [](json::Writer& writer) { writer.key("index").integer(0); });
   append_event(out, "message_delta", [&](json::Writer& writer) {
     writer.key("delta").begin_object().key("stop_reason").string("end_turn");
     writer.key("stop_sequence").null().end_object();
-    writer.key("usage").begin_object().key("output_tokens").integer(answer.completion_tokens).end_object();
+    writer.key("usage")
+        .begin_object()
+        .key("output_tokens")
+        .integer(answer.completion_tokens)
+        .end_object();
   });
   append_event(out, "message_stop", [](json::Writer&) {});
   return out;

@@ -1,8 +1,7 @@
 // The Responses API.
-#include "api/answer.h"
-
 #include <utility>
 
+#include "api/answer.h"
 #include "json/writer.h"
 
 namespace signalbox::api {
@@ -50,9 +49,8 @@ class Events {
   explicit Events(const Answer& answer) : answer_(answer) {}
 
   void response(std::string_view type, Progress progress) {
-    add(type, [&](json::Writer& writer) {
-      write_response(writer.key("response"), answer_, progress);
-    });
+    add(type,
+        [&](json::Writer& writer) { write_response(writer.key("response"), answer_, progress); });
   }
   void item(std::string_view type, Progress progress) {
     add(type, [&](json::Writer& writer) {
@@ -69,8 +67,12 @@ class Events {
 
  private:
   json::Writer& place(json::Writer& writer) const {
-    return writer.key("item_id").string("msg_" + answer_.id).key("output_index").integer(0)
-        .key("content_index").integer(0);
+    return writer.key("item_id")
+        .string("msg_" + answer_.id)
+        .key("output_index")
+        .integer(0)
+        .key("content_index")
+        .integer(0);
   }
 
   template <class Fields>

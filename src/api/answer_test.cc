@@ -42,13 +42,15 @@ class Events {
     for (const std::string& data : data_) {
       const auto document = json::Document::parse(data);
       EXPECT_TRUE(document) << data;
-      if (const auto value = descend(document->root(), path); value && value->is_string()) all += value->string();
+      if (const auto value = descend(document->root(), path); value && value->is_string())
+        all += value->string();
     }
     return all;
   }
 
  private:
-  static std::optional<json::Value> descend(json::Value value, const std::vector<std::string>& path) {
+  static std::optional<json::Value> descend(json::Value value,
+                                            const std::vector<std::string>& path) {
     for (const std::string& step : path) {
       if (value.is_array()) {
         if (value.size() == 0) return std::nullopt;
@@ -83,10 +85,11 @@ class Events {
 };
 
 TEST(ChatCompletion, HasTheFieldsClientsRead) {
-  EXPECT_EQ(chat_completion(kAnswer),
-            R"({"id":"chatcmpl-7","object":"chat.completion","created":9,"model":"MoM","choices":[{"index":0,)"
-            R"("message":{"role":"assistant","content":"Hi  there,\n\"you\""},"logprobs":null,"finish_reason":"stop"}],)"
-            R"("usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}})");
+  EXPECT_EQ(
+      chat_completion(kAnswer),
+      R"({"id":"chatcmpl-7","object":"chat.completion","created":9,"model":"MoM","choices":[{"index":0,)"
+      R"("message":{"role":"assistant","content":"Hi  there,\n\"you\""},"logprobs":null,"finish_reason":"stop"}],)"
+      R"("usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}})");
 }
 
 TEST(ChatCompletion, StreamsRoleThenTextThenFinishThenUsageThenDone) {
@@ -95,7 +98,8 @@ TEST(ChatCompletion, StreamsRoleThenTextThenFinishThenUsageThenDone) {
   EXPECT_EQ(events.joined({"choices", "delta", "role"}), "assistant");
   EXPECT_EQ(events.joined({"choices", "delta", "content"}), kAnswer.text);
   EXPECT_EQ(events.joined({"choices", "finish_reason"}), "stop");
-  EXPECT_NE(events.data()[4].find(R"("delta":{},"logprobs":null,"finish_reason":"stop")"), std::string::npos);
+  EXPECT_NE(events.data()[4].find(R"("delta":{},"logprobs":null,"finish_reason":"stop")"),
+            std::string::npos);
   EXPECT_NE(events.data()[5].find(R"("choices":[],"usage":{"prompt_tokens":3)"), std::string::npos);
   EXPECT_TRUE(events.done());
 }
@@ -117,10 +121,12 @@ TEST(TextCompletion, AnswersWholeAndStreamed) {
 TEST(ResponsesApi, StreamsTheEventsInTheOrderOfTheReference) {
   const Events events(response_stream(kAnswer));
   const std::vector<std::string> expected = {
-      "response.created",           "response.in_progress",       "response.output_item.added",
-      "response.content_part.added", "response.output_text.delta", "response.output_text.delta",
-      "response.output_text.delta", "response.output_text.done",  "response.content_part.done",
-      "response.output_item.done",  "response.completed"};
+      "response.created",           "response.in_progress",
+      "response.output_item.added", "response.content_part.added",
+      "response.output_text.delta", "response.output_text.delta",
+      "response.output_text.delta", "response.output_text.done",
+      "response.content_part.done", "response.output_item.done",
+      "response.completed"};
   EXPECT_EQ(events.names(), expected);
   EXPECT_EQ(events.joined({"delta"}), kAnswer.text);
   for (std::size_t i = 0; i < events.data().size(); ++i) {
@@ -137,10 +143,11 @@ TEST(MessagesApi, StreamsTheEventsInTheOrderOfTheReference) {
   EXPECT_EQ(events.names(), expected);
   EXPECT_EQ(events.joined({"delta", "text"}), kAnswer.text);
   EXPECT_EQ(events.joined({"delta", "stop_reason"}), "end_turn");
-  EXPECT_EQ(message_object(kAnswer),
-            R"({"id":"msg_7","type":"message","role":"assistant","model":"MoM","content":[{"type":"text",)"
-            R"("text":"Hi  there,\n\"you\""}],"stop_reason":"end_turn","stop_sequence":null,)"
-            R"("usage":{"input_tokens":3,"output_tokens":4}})");
+  EXPECT_EQ(
+      message_object(kAnswer),
+      R"({"id":"msg_7","type":"message","role":"assistant","model":"MoM","content":[{"type":"text",)"
+      R"("text":"Hi  there,\n\"you\""}],"stop_reason":"end_turn","stop_sequence":null,)"
+      R"("usage":{"input_tokens":3,"output_tokens":4}})");
 }
 
 TEST(Streams, AnEmptyTextIsStillACompleteStream) {

@@ -8,11 +8,13 @@ namespace signalbox::api {
 namespace {
 
 TEST(OpenAiError, HasAllFourFieldsAndNullWhereThereIsNothingToSay) {
-  EXPECT_EQ(openai_error({Code::kModelNotFound, "no model \"x\"", "model"}),
-            R"({"error":{"message":"no model \"x\"","type":"invalid_request_error","param":"model",)"
-            R"("code":"model_not_found"}})");
-  EXPECT_EQ(openai_error({Code::kInvalidArgument, "bad", ""}),
-            R"({"error":{"message":"bad","type":"invalid_request_error","param":null,"code":null}})");
+  EXPECT_EQ(
+      openai_error({Code::kModelNotFound, "no model \"x\"", "model"}),
+      R"({"error":{"message":"no model \"x\"","type":"invalid_request_error","param":"model",)"
+      R"("code":"model_not_found"}})");
+  EXPECT_EQ(
+      openai_error({Code::kInvalidArgument, "bad", ""}),
+      R"({"error":{"message":"bad","type":"invalid_request_error","param":null,"code":null}})");
 }
 
 TEST(AnthropicError, CarriesTheRequestIdAndItsOwnTypes) {
@@ -29,7 +31,8 @@ TEST(AnthropicError, CarriesTheRequestIdAndItsOwnTypes) {
 }
 
 TEST(ErrorEvents, EndAStreamInTheShapeOfTheApi) {
-  EXPECT_TRUE(openai_error_event({Code::kUpstreamReset, "gone", ""}).starts_with("data: {\"error\""));
+  EXPECT_TRUE(
+      openai_error_event({Code::kUpstreamReset, "gone", ""}).starts_with("data: {\"error\""));
   EXPECT_TRUE(anthropic_error_event({Code::kUpstreamReset, "gone", ""}, "r")
                   .starts_with("event: error\ndata: {\"type\":\"error\""));
   EXPECT_TRUE(openai_error_event({Code::kUpstreamReset, "gone", ""}).ends_with("}\n\n"));
@@ -37,9 +40,10 @@ TEST(ErrorEvents, EndAStreamInTheShapeOfTheApi) {
 
 TEST(ModelsList, NamesTheBaseOfAnAdapter) {
   const ListedModel models[] = {{"base", "vllm"}, {"math", "vllm", "", "base"}};
-  EXPECT_EQ(models_list(models, 7),
-            R"({"object":"list","data":[{"id":"base","object":"model","created":7,"owned_by":"vllm"},)"
-            R"({"id":"math","object":"model","created":7,"owned_by":"vllm","parent":"base"}]})");
+  EXPECT_EQ(
+      models_list(models, 7),
+      R"({"object":"list","data":[{"id":"base","object":"model","created":7,"owned_by":"vllm"},)"
+      R"({"id":"math","object":"model","created":7,"owned_by":"vllm","parent":"base"}]})");
   EXPECT_EQ(models_list({}, 7), R"({"object":"list","data":[]})");
 }
 

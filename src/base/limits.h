@@ -19,7 +19,8 @@ inline constexpr std::size_t kConnectionsMax =
 inline constexpr std::size_t kRelayBufferBytes = 32 << 10;  // one read of a relayed body
 inline constexpr std::size_t kChunkLineBytesMax = 1 << 10;  // chunk-size line with extensions
 inline constexpr std::size_t kTrailerBytesMax = 16 << 10;
-inline constexpr std::size_t kReadBufferBytesMax = 2 * kHeadBytesMax;  // one connection; a head and a read more
+inline constexpr std::size_t kReadBufferBytesMax =
+    2 * kHeadBytesMax;  // one connection; a head and a read more
 // Memory reserved on the word of a Content-Length alone; bodies grow past it as they arrive.
 inline constexpr std::size_t kBodyReserveBytesMax = 1 << 20;
 // Answers to our own requests: health checks, metric scrapes of engines with many models, trace exports.
@@ -38,20 +39,21 @@ inline constexpr std::size_t kConfigNodesMax = 200'000;  // after alias expansio
 inline constexpr std::size_t kConfigKeyBytesMax = 1 << 10;
 inline constexpr std::size_t kConfigProblemsMax = 50;    // problems listed in one load error
 inline constexpr std::size_t kConfigFindingsMax = 1000;  // findings kept for one file
-inline constexpr int kCheckStepsMax = 1'000'000;  // comparisons of rules by `check`
+inline constexpr int kCheckStepsMax = 1'000'000;         // comparisons of rules by `check`
 // Rules and signals.
 inline constexpr std::size_t kRuleDepthMax =
     64;  // nesting of AND, OR, NOT; as deep as the YAML may be
 inline constexpr std::size_t kKeywordsMax = 100'000;  // of all keyword rules; compile about 0.2 s
 inline constexpr std::size_t kKeywordBytesMax = 1 << 10;  // one keyword or phrase
 inline constexpr std::size_t kPatternBytesMax = 4 << 10;  // one regular expression
-inline constexpr int kRegexProgramMax = 20'000;           // RE2 instructions after expansion of {n,m}
-inline constexpr int kRegexBytesMax = 16 << 20;           // RE2's own memory bound per pattern
+inline constexpr int kRegexProgramMax = 20'000;  // RE2 instructions after expansion of {n,m}
+inline constexpr int kRegexBytesMax = 16 << 20;  // RE2's own memory bound per pattern
 // Counting matches costs a search each: this many searches over this much text stay under 0.3 s even for a pattern
 // that reads on to the end each time.
 inline constexpr std::size_t kStructureMatchesMax = 1000;
 inline constexpr std::size_t kStructureBytesMax = 256 << 10;
-inline constexpr std::size_t kLanguageLettersMax = 1024;  // letters judged; more adds nothing to accuracy
+inline constexpr std::size_t kLanguageLettersMax =
+    1024;  // letters judged; more adds nothing to accuracy
 // Upstream.
 inline constexpr int kAttemptsMax = 5;
 inline constexpr std::size_t kIdleConnectionsPerEndpointMax = 256;  // per core
@@ -62,13 +64,14 @@ inline constexpr std::size_t kServedModelsBytesMax = 1 << 20;  // body of an eng
 inline constexpr std::size_t kEncoderQueueMax = 256;   // jobs waiting for a compute thread
 inline constexpr std::size_t kEncoderTokensMax = 512;  // positions of the shipped base model
 inline constexpr std::size_t kEncoderWindowsMax = 8;   // windows per long prompt
-inline constexpr std::size_t kEncoderWindowTokens = 256;  // of a long prompt; the length the base was tuned on
-inline constexpr std::size_t kModelFileBytesMax = std::size_t{8} << 30;    // a safetensors file
-inline constexpr std::size_t kModelHeaderBytesMax = 16 << 20;              // its JSON header
+inline constexpr std::size_t kEncoderWindowTokens =
+    256;  // of a long prompt; the length the base was tuned on
+inline constexpr std::size_t kModelFileBytesMax = std::size_t{8} << 30;  // a safetensors file
+inline constexpr std::size_t kModelHeaderBytesMax = 16 << 20;            // its JSON header
 inline constexpr std::size_t kModelTensorsMax = 1 << 16;
-inline constexpr std::size_t kModelMetadataBytesMax = 1 << 20;             // config.json and meta.json
+inline constexpr std::size_t kModelMetadataBytesMax = 1 << 20;  // config.json and meta.json
 inline constexpr std::size_t kModelLayersMax = 128;
-inline constexpr std::size_t kModelWidthMax = 1 << 14;                     // any dimension of a layer
+inline constexpr std::size_t kModelWidthMax = 1 << 14;  // any dimension of a layer
 inline constexpr std::size_t kTokenizerFileBytesMax = 32 << 20;
 inline constexpr std::size_t kVocabularyPiecesMax = 1 << 20;
 inline constexpr std::size_t kVocabularyPieceBytesMax = 1 << 10;

@@ -31,6 +31,7 @@ enum class ReasoningType { kChatTemplateKwargs, kReasoningEffort, kTopLevelReaso
 struct ReasoningFamily {
   ReasoningType type = ReasoningType::kChatTemplateKwargs;
   std::string parameter;
+  bool operator==(const ReasoningFamily&) const = default;
 };
 
 // One place where a model is served.
@@ -54,6 +55,7 @@ struct BackendRef {
 
   // Stable identity of the endpoint across reloads: scheme://host:port/base_path.
   std::string url() const;
+  bool operator==(const BackendRef&) const = default;
 };
 
 struct Pricing {
@@ -62,6 +64,7 @@ struct Pricing {
   double completion_per_1m = 0;
   double cached_input_per_1m = 0;
   double cache_write_per_1m = 0;
+  bool operator==(const Pricing&) const = default;
 };
 
 // providers.models[].reliability
@@ -75,11 +78,13 @@ struct Reliability {
   std::string health_check_path;
   std::optional<milliseconds> health_check_interval;
   std::optional<milliseconds> health_check_timeout;
+  bool operator==(const Reliability&) const = default;
 };
 
 struct Lora {
   std::string name;
   std::string description;
+  bool operator==(const Lora&) const = default;
 };
 
 // A model as clients and decisions name it: providers.models[] joined with routing.modelCards[] of the same name.
@@ -103,6 +108,7 @@ struct Model {
   std::string modality;
   bool has_provider = false;  // named under providers.models (or a flat generation's model_config)
   int line = 0;               // of the file; 0: not from one
+  bool operator==(const Model&) const = default;
 };
 
 struct Providers {
@@ -110,6 +116,7 @@ struct Providers {
   std::string default_reasoning_effort;  // low | medium | high; empty: medium
   std::map<std::string, ReasoningFamily> reasoning_families;
   std::vector<Model> models;
+  bool operator==(const Providers&) const = default;
 };
 
 // ---------------------------------------------------------------------------------------------------- signals
@@ -120,6 +127,7 @@ struct NumericPredicate {
     return (!gt || value > *gt) && (!gte || value >= *gte) && (!lt || value < *lt) &&
            (!lte || value <= *lte);
   }
+  bool operator==(const NumericPredicate&) const = default;
 };
 
 enum class KeywordOperator { kAnd, kOr, kNor };
@@ -138,6 +146,7 @@ struct KeywordRule {
   double ngram_threshold = 0.4;
   int ngram_arity = 3;
   int line = 0;  // of the file; 0: not from one
+  bool operator==(const KeywordRule&) const = default;
 };
 
 enum class Aggregation { kMean, kMax, kAny };
@@ -149,12 +158,14 @@ struct EmbeddingRule {
   Aggregation aggregation = Aggregation::kMax;
   std::string query_modality = "text";
   int line = 0;  // of the file; 0: not from one
+  bool operator==(const EmbeddingRule&) const = default;
 };
 
 struct ModelScore {
   std::string model;
   double score = 0;
   bool use_reasoning = false;
+  bool operator==(const ModelScore&) const = default;
 };
 
 struct DomainRule {
@@ -164,6 +175,7 @@ struct DomainRule {
       mmlu_categories;  // classifier labels; empty: the rule's own name is the label
   std::vector<ModelScore> model_scores;
   int line = 0;  // of the file; 0: not from one
+  bool operator==(const DomainRule&) const = default;
 };
 
 struct LanguageRule {
@@ -171,6 +183,7 @@ struct LanguageRule {
   std::string description;
   double threshold = 0.3;
   int line = 0;  // of the file; 0: not from one
+  bool operator==(const LanguageRule&) const = default;
 };
 
 struct ContextRule {
@@ -179,6 +192,7 @@ struct ContextRule {
   std::int64_t max_tokens = std::numeric_limits<std::int64_t>::max();
   std::string description;
   int line = 0;  // of the file; 0: not from one
+  bool operator==(const ContextRule&) const = default;
 };
 
 struct StructureRule {
@@ -192,6 +206,7 @@ struct StructureRule {
   std::vector<std::vector<std::string>> sequences;
   NumericPredicate predicate;
   int line = 0;  // of the file; 0: not from one
+  bool operator==(const StructureRule&) const = default;
 };
 
 struct ConversationRule {
@@ -202,6 +217,7 @@ struct ConversationRule {
   std::string role;
   NumericPredicate predicate;
   int line = 0;  // of the file; 0: not from one
+  bool operator==(const ConversationRule&) const = default;
 };
 
 struct MetadataRule {
@@ -212,11 +228,13 @@ struct MetadataRule {
   std::vector<std::string> in;
   std::optional<bool> exists;
   int line = 0;  // of the file; 0: not from one
+  bool operator==(const MetadataRule&) const = default;
 };
 
 struct Subject {
   std::string kind;  // User | Group
   std::string name;
+  bool operator==(const Subject&) const = default;
 };
 
 struct RoleBinding {
@@ -225,12 +243,14 @@ struct RoleBinding {
   std::vector<Subject> subjects;
   std::string role;
   int line = 0;  // of the file; 0: not from one
+  bool operator==(const RoleBinding&) const = default;
 };
 
 // A signal kind that is known to the parser but not evaluated yet: kept so that rules naming it resolve.
 struct UnsupportedSignal {
   std::string kind;  // leaf type: fact_check, jailbreak, pii, ...
   std::string name;
+  bool operator==(const UnsupportedSignal&) const = default;
 };
 
 struct Signals {
@@ -244,6 +264,7 @@ struct Signals {
   std::vector<MetadataRule> metadata;
   std::vector<RoleBinding> role_bindings;
   std::vector<UnsupportedSignal> unsupported;
+  bool operator==(const Signals&) const = default;
 };
 
 // ---------------------------------------------------------------------------------------------------- decisions
@@ -261,6 +282,7 @@ struct RuleNode {
   NumericPredicate predicate;
   OnError on_error = OnError::kNoMatch;
   int line = 0;
+  bool operator==(const RuleNode&) const = default;
 };
 
 struct ModelRef {
@@ -271,6 +293,7 @@ struct ModelRef {
   std::string reasoning_description;
   std::string reasoning_effort;  // low | medium | high; empty: providers.defaults
   int line = 0;                  // of the file; 0: not from one
+  bool operator==(const ModelRef&) const = default;
 };
 
 enum class PromptMode { kReplace, kInsert, kAppend };
@@ -279,12 +302,14 @@ struct SystemPromptPlugin {
   bool enabled = true;
   std::string system_prompt;
   PromptMode mode = PromptMode::kReplace;
+  bool operator==(const SystemPromptPlugin&) const = default;
 };
 
 struct HeaderMutationPlugin {
   std::vector<std::pair<std::string, std::string>> add;
   std::vector<std::pair<std::string, std::string>> update;
   std::vector<std::string> remove;
+  bool operator==(const HeaderMutationPlugin&) const = default;
 };
 
 struct RequestParamsPlugin {
@@ -292,10 +317,12 @@ struct RequestParamsPlugin {
   std::optional<std::int64_t> max_tokens_limit;
   std::optional<std::int64_t> max_n;
   bool strip_unknown = false;
+  bool operator==(const RequestParamsPlugin&) const = default;
 };
 
 struct FastResponsePlugin {
   std::string message;
+  bool operator==(const FastResponsePlugin&) const = default;
 };
 
 // Known to the loader and to `check`; executed by a later release.
@@ -303,11 +330,13 @@ struct ResponseCachePlugin {
   bool enabled = true;
   double similarity_threshold = 0.8;
   std::string scope = "user";
+  bool operator==(const ResponseCachePlugin&) const = default;
 };
 
 struct PiiPlugin {
   bool enabled = true;
   std::vector<std::string> types_allowed;
+  bool operator==(const PiiPlugin&) const = default;
 };
 
 struct Plugins {
@@ -318,6 +347,7 @@ struct Plugins {
   std::optional<ResponseCachePlugin> response_cache;
   std::optional<PiiPlugin> pii;
   std::vector<std::string> unsupported;  // plugin types of later releases
+  bool operator==(const Plugins&) const = default;
 };
 
 struct Decision {
@@ -330,6 +360,7 @@ struct Decision {
   std::string algorithm = "static";
   Plugins plugins;
   int line = 0;
+  bool operator==(const Decision&) const = default;
 };
 
 enum class Strategy { kPriority, kConfidence };
@@ -339,17 +370,20 @@ struct Routing {
   Signals signals;
   std::vector<Decision> decisions;
   Strategy strategy = Strategy::kPriority;
+  bool operator==(const Routing&) const = default;
 };
 
 struct Recipe {
   std::string name;
   std::string description;
   Routing routing;
+  bool operator==(const Recipe&) const = default;
 };
 
 struct Entrypoint {
   std::vector<std::string> model_names;
   std::string recipe;
+  bool operator==(const Entrypoint&) const = default;
 };
 
 // ---------------------------------------------------------------------------------------------------- doors, limits
@@ -359,12 +393,14 @@ struct Listener {
   std::string address = "0.0.0.0";
   std::uint16_t port = 8080;
   milliseconds timeout{0};  // 0: limits.total_timeout
+  bool operator==(const Listener&) const = default;
 };
 
 struct TlsFiles {
   std::string certificate_file;
   std::string key_file;
   bool enabled() const { return !certificate_file.empty(); }
+  bool operator==(const TlsFiles&) const = default;
 };
 
 enum class HeaderSet { kBoth, kSeed, kV03 };
@@ -376,12 +412,14 @@ struct HttpDoor {
   TlsFiles tls;
   HeaderSet response_headers = HeaderSet::kBoth;
   int unknown_model_status = 404;  // 404 or 400 (compatibility)
+  bool operator==(const HttpDoor&) const = default;
 };
 
 struct AdminDoor {
   bool enabled = true;
   std::string address = "::";
   std::uint16_t port = 9190;
+  bool operator==(const AdminDoor&) const = default;
 };
 
 struct Limits {
@@ -395,6 +433,7 @@ struct Limits {
   milliseconds stream_idle_timeout = limits::kStreamIdleTimeout;
   milliseconds total_timeout = limits::kTotalTimeout;
   milliseconds drain_timeout = limits::kDrainTimeout;
+  bool operator==(const Limits&) const = default;
 };
 
 enum class BalancerPolicy { kRoundRobin, kLeastLoad, kSession };
@@ -406,12 +445,14 @@ struct Balancer {
       session_body_field;  // top-level body field read when the header is absent, for example "user"
   double session_load_factor =
       1.25;  // bounded-load consistent hashing: no replica above this times the mean
+  bool operator==(const Balancer&) const = default;
 };
 
 struct Retry {
   int attempts_max = 3;       // including the first, 1..limits::kAttemptsMax
   double budget_ratio = 0.2;  // retries per request over the last window
   int budget_min_per_second = 10;
+  bool operator==(const Retry&) const = default;
 };
 
 struct Health {
@@ -423,6 +464,7 @@ struct Health {
   int eject_after_failures = 5;      // consecutive failed requests (connect, reset, 5xx)
   milliseconds ejection_time{5000};  // first ejection; doubles up to 16 times
   int max_ejection_percent = 50;     // floor: at least one replica stays
+  bool operator==(const Health&) const = default;
 };
 
 struct Tracing {
@@ -430,11 +472,13 @@ struct Tracing {
   std::string endpoint;  // host:port or http URL of an OTLP/HTTP receiver
   std::string service_name = "signalbox";
   double sampling_rate = 1.0;
+  bool operator==(const Tracing&) const = default;
 };
 
 struct AccessLog {
   bool enabled = true;
   std::string path = "stderr";  // stderr | stdout | file path
+  bool operator==(const AccessLog&) const = default;
 };
 
 struct EncoderSettings {
@@ -443,12 +487,14 @@ struct EncoderSettings {
       directory;  // model files; empty: SIGNALBOX_ENCODER_DIR, else the cache folder of the base package
   int threads = 0;             // 0: what the I/O leaves, at least 1
   milliseconds deadline{200};  // past it the request goes down the ladder
+  bool operator==(const EncoderSettings&) const = default;
 };
 
 // signalbox.models[]: replicas in one line each, for people who do not start from the published files.
 struct Sim {
   bool embedded = false;  // start demo engines when a model has no reachable backend of its own
   int replicas = 2;
+  bool operator==(const Sim&) const = default;
 };
 
 // The `signalbox:` block: our own options, legal in every generation.
@@ -468,6 +514,7 @@ struct Own {
   std::vector<std::string>
       metadata_headers;  // header prefix or names offered to metadata rules; body `metadata` always
   int io_threads = 0;    // 0: the CPU budget
+  bool operator==(const Own&) const = default;
 };
 
 struct Config {
@@ -489,6 +536,7 @@ struct Config {
 
   // The provider entry of that name, or nullptr.
   const Model* find_model(std::string_view name) const;
+  bool operator==(const Config&) const = default;
 };
 
 }  // namespace signalbox::config

@@ -19,21 +19,24 @@ Result<Bert> Bert::load(const std::string& path, const BertConfig& config, const
   bert.kernels_ = &kernels;
   SBX_TRY(bert.file_, MappedFile::open(path, limits::kModelFileBytesMax));
   SBX_TRY(const auto file, Safetensors::parse(bert.file_.bytes()));
-  const std::string prefix = file.find("embeddings.word_embeddings.weight") != nullptr ? "" : "bert.";
+  const std::string prefix =
+      file.find("embeddings.word_embeddings.weight") != nullptr ? "" : "bert.";
   SBX_CHECK_OK(bert.load_embeddings(file, prefix + "embeddings."));
   for (std::size_t i = 0; i < config.layers; ++i) {
-    SBX_TRY(Layer layer, bert.load_layer(file, prefix + "encoder.layer." + std::to_string(i) + "."));
+    SBX_TRY(Layer layer,
+            bert.load_layer(file, prefix + "encoder.layer." + std::to_string(i) + "."));
     bert.layers_.push_back(std::move(layer));
   }
   bert.fingerprint_ = file.fingerprint();
-  bert.file_.release_pages();  // the packed copy is what the passes read; of the file only words that occur
+  bert.file_
+      .release_pages();  // the packed copy is what the passes read; of the file only words that occur
   return bert;
 }
 
 Result<void> Bert::load_embeddings(const Safetensors& file, const std::string& prefix) {
   const std::size_t hidden = config_.hidden;
-  const std::array<std::uint64_t, 2> words{config_.vocabulary, hidden}, positions{config_.positions, hidden},
-      types{config_.types, hidden};
+  const std::array<std::uint64_t, 2> words{config_.vocabulary, hidden},
+      positions{config_.positions, hidden}, types{config_.types, hidden};
   SBX_TRY(const Tensor* table, file.require(prefix + "word_embeddings.weight", words));
   std::vector<float> probe(1);
   SBX_CHECK_OK(table->read(0, probe));  // a dtype that rows can be read from
@@ -78,7 +81,8 @@ Result<Bert::Layer> Bert::load_layer(const Safetensors& file, const std::string&
   const float scale = 1.0f / std::sqrt(static_cast<float>(hidden / config_.heads));
   SBX_CHECK_OK(load_linear(file, prefix + "attention.self.query", layer.qkv, 0, hidden, scale));
   SBX_CHECK_OK(load_linear(file, prefix + "attention.self.key", layer.qkv, hidden, hidden, 1));
-  SBX_CHECK_OK(load_linear(file, prefix + "attention.self.value", layer.qkv, 2 * hidden, hidden, 1));
+  SBX_CHECK_OK(
+      load_linear(file, prefix + "attention.self.value", layer.qkv, 2 * hidden, hidden, 1));
   SBX_CHECK_OK(load_linear(file, prefix + "attention.output.dense", layer.attended, 0, hidden, 1));
   SBX_CHECK_OK(load_linear(file, prefix + "intermediate.dense", layer.inner, 0, config_.inner, 1));
   SBX_CHECK_OK(load_linear(file, prefix + "output.dense", layer.outer, 0, hidden, 1));
@@ -94,8 +98,8 @@ void Bert::embed(std::span<const std::int32_t> ids, BertScratch& scratch) const 
     float* row = scratch.hidden.data() + t * hidden;
     const auto read = words_.read(static_cast<std::uint64_t>(ids[t]) * hidden, {row, hidden});
     SBX_ASSERT(read.has_value());
-    kernels_->layer_norm(row, &positions_[t * hidden], embedding_norm_.scale.data(), embedding_norm_.shift.data(),
-                         config_.epsilon, hidden, row);
+    kernels_->layer_norm(row, &positions_[t * hidden], embedding_norm_.scale.data(),
+                         embedding_norm_.shift.data(), config_.epsilon, hidden, row);
   }
 }
 
@@ -118,13 +122,28 @@ void Bert::attend(std::size_t tokens, BertScratch& scratch) const {
     }
     for (std::size_t row = 0; row < tokens; row += kBlock) {
       const std::size_t rows = std::min(kBlock, tokens - row);
-      kernels_->gemm({.a = queries + row * stride, .a_stride = stride, .b = packed, .b_row_stride = Kernels::kPanel,
-                      .b_panel_stride = width * Kernels::kPanel, .c = scratch.scores.data(), .c_stride = padded,
-                      .rows = rows, .depth = width, .columns = padded});
-      for (std::size_t r = 0; r < rows; ++r) kernels_->softmax(scratch.scores.data() + r * padded, tokens);
-      kernels_->gemm({.a = scratch.scores.data(), .a_stride = padded, .b = values, .b_row_stride = stride,
-                      .b_panel_stride = Kernels::kPanel, .c = scratch.context.data() + row * hidden + head * width,
-                      .c_stride = hidden, .rows = rows, .depth = tokens, .columns = width});
+      kernels_->gemm({.a = queries + row * stride,
+                      .a_stride = stride,
+                      .b = packed,
+                      .b_row_stride = Kernels::kPanel,
+                      .b_panel_stride = width * Kernels::kPanel,
+                      .c = scratch.scores.data(),
+                      .c_stride = padded,
+                      .rows = rows,
+                      .depth = width,
+                      .columns = padded});
+      for (std::size_t r = 0; r < rows; ++r)
+        kernels_->softmax(scratch.scores.data() + r * padded, tokens);
+      kernels_->gemm({.a = scratch.scores.data(),
+                      .a_stride = padded,
+                      .b = values,
+                      .b_row_stride = stride,
+                      .b_panel_stride = Kernels::kPanel,
+                      .c = scratch.context.data() + row * hidden + head * width,
+                      .c_stride = hidden,
+                      .rows = rows,
+                      .depth = tokens,
+                      .columns = width});
     }
   }
 }
@@ -143,7 +162,8 @@ void Bert::forward(std::span<const std::int32_t> ids, BertScratch& scratch) cons
   SBX_ASSERT(tokens >= 1 && tokens <= config_.positions);
   scratch.hidden.resize(tokens * hidden);
   scratch.means.resize((config_.layers + 1) * hidden);
-  scratch.qkv.resize(tokens * 3 * hidden + Kernels::kPanel);  // the last panel of values may be read past its end
+  scratch.qkv.resize(tokens * 3 * hidden +
+                     Kernels::kPanel);  // the last panel of values may be read past its end
   scratch.context.resize(tokens * hidden);
   scratch.mixed.resize(tokens * hidden);
   scratch.inner.resize(tokens * inner);
@@ -152,8 +172,8 @@ void Bert::forward(std::span<const std::int32_t> ids, BertScratch& scratch) cons
   const auto norm = [&](const Norm& weights) {
     for (std::size_t t = 0; t < tokens; ++t) {
       float* state = scratch.hidden.data() + t * hidden;
-      kernels_->layer_norm(scratch.mixed.data() + t * hidden, state, weights.scale.data(), weights.shift.data(),
-                           config_.epsilon, hidden, state);
+      kernels_->layer_norm(scratch.mixed.data() + t * hidden, state, weights.scale.data(),
+                           weights.shift.data(), config_.epsilon, hidden, state);
     }
   };
   for (std::size_t i = 0; i < layers_.size(); ++i) {
@@ -162,7 +182,8 @@ void Bert::forward(std::span<const std::int32_t> ids, BertScratch& scratch) cons
     attend(tokens, scratch);
     layer.attended.apply(scratch.context.data(), hidden, tokens, scratch.mixed.data(), hidden);
     norm(layer.attention_norm);
-    layer.inner.apply(scratch.hidden.data(), hidden, tokens, scratch.inner.data(), inner, Activation::kGelu);
+    layer.inner.apply(scratch.hidden.data(), hidden, tokens, scratch.inner.data(), inner,
+                      Activation::kGelu);
     layer.outer.apply(scratch.inner.data(), inner, tokens, scratch.mixed.data(), hidden);
     norm(layer.output_norm);
     record_mean(i + 1, tokens, scratch);

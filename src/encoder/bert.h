@@ -24,7 +24,7 @@ struct BertConfig {
   std::size_t positions = 0;  // longest input, [CLS] and [SEP] included
   std::size_t vocabulary = 0;
   std::size_t types = 0;
-  float epsilon = 1e-12f;     // of LayerNorm
+  float epsilon = 1e-12f;  // of LayerNorm
 
   // From config.json. Errors: kCorrupt (missing or absurd numbers), kUnsupported (not a BERT with erf GELU and absolute
   // positions).
@@ -33,8 +33,9 @@ struct BertConfig {
 
 // Buffers of one forward pass; kept between calls.
 struct BertScratch {
-  tensor::Buffer hidden;   // [tokens][hidden], the output of the last layer
-  tensor::Buffer means;    // [layers + 1][hidden], mean over tokens of each hidden state, embeddings first
+  tensor::Buffer hidden;  // [tokens][hidden], the output of the last layer
+  tensor::Buffer
+      means;  // [layers + 1][hidden], mean over tokens of each hidden state, embeddings first
   tensor::Buffer qkv;      // [tokens][3 * hidden]
   tensor::Buffer context;  // [tokens][hidden]
   tensor::Buffer mixed;    // [tokens][hidden]

@@ -12,16 +12,19 @@ Result<std::size_t> size_of(json::Value root, std::string_view key, std::size_t 
   SBX_TRY(const auto found, root.find(key));
   const auto number = found ? found->integer() : std::nullopt;
   if (!number || *number < 1 || static_cast<std::uint64_t>(*number) > max) {
-    return fail(Code::kCorrupt, "config.json: missing, or not between 1 and " + std::to_string(max), std::string(key));
+    return fail(Code::kCorrupt, "config.json: missing, or not between 1 and " + std::to_string(max),
+                std::string(key));
   }
   return static_cast<std::size_t>(*number);
 }
 
 // A string that, if present, must be one of the two given.
-Result<void> expect(json::Value root, std::string_view key, std::string_view one, std::string_view other) {
+Result<void> expect(json::Value root, std::string_view key, std::string_view one,
+                    std::string_view other) {
   SBX_TRY(const auto found, root.find(key));
   if (!found || found->string() == one || found->string() == other) return {};
-  return fail(Code::kUnsupported, "config.json: only BERT with erf GELU and absolute positions is supported",
+  return fail(Code::kUnsupported,
+              "config.json: only BERT with erf GELU and absolute positions is supported",
               std::string(key));
 }
 
@@ -44,9 +47,11 @@ Result<BertConfig> BertConfig::parse(std::string_view config_json) {
   SBX_TRY(config.vocabulary, size_of(root, "vocab_size", limits::kVocabularyPiecesMax));
   SBX_TRY(config.types, size_of(root, "type_vocab_size", limits::kModelWidthMax));
   SBX_TRY(const auto epsilon, root.find("layer_norm_eps"));
-  if (epsilon) config.epsilon = static_cast<float>(std::clamp(epsilon->number().value_or(1e-12), 0.0, 1.0));
+  if (epsilon)
+    config.epsilon = static_cast<float>(std::clamp(epsilon->number().value_or(1e-12), 0.0, 1.0));
   if (config.hidden % config.heads != 0) {
-    return fail(Code::kCorrupt, "config.json: hidden_size is not a multiple of num_attention_heads");
+    return fail(Code::kCorrupt,
+                "config.json: hidden_size is not a multiple of num_attention_heads");
   }
   return config;
 }

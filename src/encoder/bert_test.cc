@@ -23,7 +23,8 @@ TEST(Bert, HiddenStatesEqualTheReferenceLibraryOnEveryKernelTable) {
   const auto config = config_of(testing::tiny_directory());
   ASSERT_TRUE(config) << config.error().message;
   for (const tensor::Kernels* kernels : tensor::runnable_kernels()) {
-    const auto bert = Bert::load(testing::tiny_directory() + "/model.safetensors", *config, *kernels);
+    const auto bert =
+        Bert::load(testing::tiny_directory() + "/model.safetensors", *config, *kernels);
     ASSERT_TRUE(bert) << bert.error().message;
     BertScratch scratch;
     std::ifstream fixture(testing::golden_directory() + "/tiny.jsonl");
@@ -38,7 +39,8 @@ TEST(Bert, HiddenStatesEqualTheReferenceLibraryOnEveryKernelTable) {
       std::size_t at = 0;
       for (const auto state : (*document->root().find("means"))->elements()) {
         for (const auto value : state.elements()) {
-          ASSERT_NEAR(scratch.means.data()[at], *value.number(), 1e-4) << kernels->name << " row " << rows << " " << at;
+          ASSERT_NEAR(scratch.means.data()[at], *value.number(), 1e-4)
+              << kernels->name << " row " << rows << " " << at;
           ++at;
         }
       }
@@ -56,7 +58,8 @@ TEST(Bert, AWorkspaceUsedForALongTextGivesTheSameForAShortOne) {
   bert->forward(shorter, fresh);
   bert->forward(longer, used);
   bert->forward(shorter, used);
-  for (std::size_t i = 0; i < 3 * config->hidden; ++i) ASSERT_EQ(fresh.means.data()[i], used.means.data()[i]);
+  for (std::size_t i = 0; i < 3 * config->hidden; ++i)
+    ASSERT_EQ(fresh.means.data()[i], used.means.data()[i]);
 }
 
 TEST(BertConfig, OtherArchitecturesAreUnsupportedAndNamed) {
@@ -68,9 +71,10 @@ TEST(BertConfig, OtherArchitecturesAreUnsupportedAndNamed) {
 
 TEST(BertConfig, AbsurdNumbersAreCorrupt) {
   const auto with = [](const std::string& hidden, const std::string& heads) {
-    return BertConfig::parse(R"({"num_hidden_layers":1,"intermediate_size":8,"max_position_embeddings":8,"vocab_size":8,)"
-                             R"("type_vocab_size":1,"hidden_size":)" +
-                             hidden + ",\"num_attention_heads\":" + heads + "}");
+    return BertConfig::parse(
+        R"({"num_hidden_layers":1,"intermediate_size":8,"max_position_embeddings":8,"vocab_size":8,)"
+        R"("type_vocab_size":1,"hidden_size":)" +
+        hidden + ",\"num_attention_heads\":" + heads + "}");
   };
   EXPECT_TRUE(with("8", "2"));
   EXPECT_FALSE(with("8", "3"));

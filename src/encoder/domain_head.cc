@@ -13,15 +13,16 @@
 namespace signalbox::encoder {
 namespace {
 
-constexpr std::array<std::string_view, 14> kLabels{"business",  "law",     "psychology", "biology",     "chemistry",
-                                                   "history",   "health",  "economics",  "math",        "physics",
-                                                   "computer science", "philosophy", "engineering", "other"};
+constexpr std::array<std::string_view, 14> kLabels{
+    "business",  "law",  "psychology", "biology",          "chemistry",  "history",     "health",
+    "economics", "math", "physics",    "computer science", "philosophy", "engineering", "other"};
 constexpr std::uint64_t kHeadBytesMax = 64 << 20;
 constexpr std::size_t kDenseMax = 8;
 
 Result<json::Value> need(json::Value object, std::string_view key) {
   SBX_TRY(const auto found, object.find(key));
-  if (!found) return fail(Code::kCorrupt, "the domain head's meta.json lacks a key", std::string(key));
+  if (!found)
+    return fail(Code::kCorrupt, "the domain head's meta.json lacks a key", std::string(key));
   return *found;
 }
 
@@ -29,7 +30,8 @@ Result<double> need_number(json::Value object, std::string_view key, double low,
   SBX_TRY(const auto value, need(object, key));
   const auto number = value.number();
   if (!number || !(*number >= low && *number <= high)) {
-    return fail(Code::kCorrupt, "a number in the domain head's meta.json is out of range", std::string(key));
+    return fail(Code::kCorrupt, "a number in the domain head's meta.json is out of range",
+                std::string(key));
   }
   return *number;
 }
@@ -37,7 +39,8 @@ Result<double> need_number(json::Value object, std::string_view key, double low,
 // Copies `count` floats scaled to Euclidean length 1 (a zero vector stays zero).
 void copy_unit(const float* from, std::size_t count, float* to) {
   double square = 0;
-  for (std::size_t i = 0; i < count; ++i) square += static_cast<double>(from[i]) * static_cast<double>(from[i]);
+  for (std::size_t i = 0; i < count; ++i)
+    square += static_cast<double>(from[i]) * static_cast<double>(from[i]);
   const float factor = square > 0 ? static_cast<float>(1.0 / std::sqrt(square)) : 0.0f;
   for (std::size_t i = 0; i < count; ++i) to[i] = from[i] * factor;
 }
@@ -46,8 +49,9 @@ void copy_unit(const float* from, std::size_t count, float* to) {
 
 std::span<const std::string_view> domain_label_names() { return kLabels; }
 
-Result<DomainHead> DomainHead::load(const std::string& directory, std::size_t hidden, std::size_t layers,
-                                    const std::string& fingerprint, const tensor::Kernels& kernels) {
+Result<DomainHead> DomainHead::load(const std::string& directory, std::size_t hidden,
+                                    std::size_t layers, const std::string& fingerprint,
+                                    const tensor::Kernels& kernels) {
   DomainHead head;
   head.kernels_ = &kernels;
   head.hidden_ = hidden;
@@ -61,24 +65,30 @@ Result<DomainHead> DomainHead::load(const std::string& directory, std::size_t hi
   return head;
 }
 
-Result<void> DomainHead::read_meta(const std::string& text, std::size_t layers, const std::string& fingerprint) {
+Result<void> DomainHead::read_meta(const std::string& text, std::size_t layers,
+                                   const std::string& fingerprint) {
   const auto document = json::Document::parse(text);
-  if (!document) return fail(Code::kCorrupt, "the domain head's meta.json: " + document.error().message);
+  if (!document)
+    return fail(Code::kCorrupt, "the domain head's meta.json: " + document.error().message);
   const json::Value root = document->root();
   SBX_TRY(const auto made_for, need(root, "base_fingerprint"));
   if (made_for.string() != fingerprint) {
-    return fail(Code::kCorrupt, "the domain head was trained for other base weights; run train/domain.py for these");
+    return fail(
+        Code::kCorrupt,
+        "the domain head was trained for other base weights; run train/domain.py for these");
   }
   SBX_TRY(const auto labels, need(root, "labels"));
-  const bool same = std::ranges::equal(labels.elements(), kLabels, [](const json::Value& value, std::string_view label) {
-    return value.string() == label;
-  });
+  const bool same = std::ranges::equal(
+      labels.elements(), kLabels,
+      [](const json::Value& value, std::string_view label) { return value.string() == label; });
   if (!same) return fail(Code::kCorrupt, "the domain head has other labels");
   SBX_TRY(const auto states, need(root, "states"));
   for (const json::Value state : states.elements()) {
     const auto index = state.integer();
-    if (!index || *index < 0 || static_cast<std::size_t>(*index) > layers || states_.size() > layers) {
-      return fail(Code::kCorrupt, "the domain head wants a hidden state that the base does not have");
+    if (!index || *index < 0 || static_cast<std::size_t>(*index) > layers ||
+        states_.size() > layers) {
+      return fail(Code::kCorrupt,
+                  "the domain head wants a hidden state that the base does not have");
     }
     states_.push_back(static_cast<std::size_t>(*index));
   }
@@ -96,7 +106,8 @@ Result<void> DomainHead::read_meta(const std::string& text, std::size_t layers, 
   return {};
 }
 
-Result<void> DomainHead::read_network(const Safetensors& file, std::size_t inputs, const tensor::Kernels& kernels) {
+Result<void> DomainHead::read_network(const Safetensors& file, std::size_t inputs,
+                                      const tensor::Kernels& kernels) {
   for (std::size_t i = 0; i < kDenseMax; ++i) {
     const std::string name = "dense." + std::to_string(i);
     const Tensor* weights = file.find(name + ".weight");
@@ -126,9 +137,9 @@ Result<void> DomainHead::read_neighbours(const Safetensors& file) {
   if (neighbours_.weight == 0) return {};
   const Tensor* keys = file.find("neighbours.keys");
   const Tensor* labels = file.find("neighbours.labels");
-  if (keys == nullptr || labels == nullptr || keys->dtype != Dtype::kI8 || labels->dtype != Dtype::kU8 ||
-      keys->shape.size() != 2 || keys->shape[1] != hidden_ || labels->count() != keys->shape[0] ||
-      keys->shape[0] == 0) {
+  if (keys == nullptr || labels == nullptr || keys->dtype != Dtype::kI8 ||
+      labels->dtype != Dtype::kU8 || keys->shape.size() != 2 || keys->shape[1] != hidden_ ||
+      labels->count() != keys->shape[0] || keys->shape[0] == 0) {
     return fail(Code::kCorrupt, "the domain head's neighbour table is damaged");
   }
   neighbours_.count = keys->shape[0];
@@ -138,7 +149,8 @@ Result<void> DomainHead::read_neighbours(const Safetensors& file) {
   std::memcpy(neighbours_.keys.data(), keys->data.data(), keys->data.size());
   neighbours_.labels.resize(labels->data.size());
   std::memcpy(neighbours_.labels.data(), labels->data.data(), labels->data.size());
-  const bool known = std::ranges::all_of(neighbours_.labels, [](std::uint8_t label) { return label < kLabels.size(); });
+  const bool known = std::ranges::all_of(neighbours_.labels,
+                                         [](std::uint8_t label) { return label < kLabels.size(); });
   if (!known) return fail(Code::kCorrupt, "the domain head's neighbour table is damaged");
   neighbours_.nearest = std::clamp<std::size_t>(neighbours_.nearest, 1, neighbours_.count);
   return {};
@@ -151,7 +163,8 @@ std::vector<float> DomainHead::run_network(const float* means) const {
   }
   for (std::size_t i = 0; i < dense_.size(); ++i) {
     std::vector<float> next(dense_[i].columns());
-    const auto activation = i + 1 < dense_.size() ? tensor::Activation::kGelu : tensor::Activation::kNone;
+    const auto activation =
+        i + 1 < dense_.size() ? tensor::Activation::kGelu : tensor::Activation::kNone;
     dense_[i].apply(values.data(), values.size(), 1, next.data(), next.size(), activation);
     values = std::move(next);
   }
@@ -181,7 +194,8 @@ std::vector<float> DomainHead::vote(const float* embedding) const {
     votes[match->label] += weight;
     sum += weight;
   }
-  for (float& value : votes) value = sum > 0 ? value / sum : 1.0f / static_cast<float>(votes.size());
+  for (float& value : votes)
+    value = sum > 0 ? value / sum : 1.0f / static_cast<float>(votes.size());
   return votes;
 }
 

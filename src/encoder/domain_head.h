@@ -23,8 +23,9 @@ class DomainHead {
  public:
   // Reads meta.json and head.safetensors of a directory. `hidden` and `layers` are those of the base, `fingerprint`
   // identifies its weights. Errors: kIo (files missing), kCorrupt (damaged, or made for other weights).
-  static Result<DomainHead> load(const std::string& directory, std::size_t hidden, std::size_t layers,
-                                 const std::string& fingerprint, const tensor::Kernels& kernels);
+  static Result<DomainHead> load(const std::string& directory, std::size_t hidden,
+                                 std::size_t layers, const std::string& fingerprint,
+                                 const tensor::Kernels& kernels);
 
   // `means` is BertScratch::means of one window: [layers + 1][hidden]. Returns probabilities of the labels.
   // Cost: one small network, and hidden * examples multiplications for the neighbours (0.3 ms at 20,000).
@@ -34,17 +35,19 @@ class DomainHead {
 
  private:
   struct Neighbours {
-    std::size_t count = 0;            // examples
-    std::vector<std::int8_t> keys;    // [count][hidden]
-    std::vector<float> scales;        // [count]; key * scale has length about 1
+    std::size_t count = 0;             // examples
+    std::vector<std::int8_t> keys;     // [count][hidden]
+    std::vector<float> scales;         // [count]; key * scale has length about 1
     std::vector<std::uint8_t> labels;  // [count]
-    std::size_t nearest = 0;          // how many vote
-    float sharpness = 0;              // votes weigh exp(similarity * sharpness)
-    float weight = 0;                 // share of the vote in the mix, 0..1
+    std::size_t nearest = 0;           // how many vote
+    float sharpness = 0;               // votes weigh exp(similarity * sharpness)
+    float weight = 0;                  // share of the vote in the mix, 0..1
   };
   DomainHead() = default;
-  Result<void> read_meta(const std::string& text, std::size_t layers, const std::string& fingerprint);
-  Result<void> read_network(const Safetensors& file, std::size_t inputs, const tensor::Kernels& kernels);
+  Result<void> read_meta(const std::string& text, std::size_t layers,
+                         const std::string& fingerprint);
+  Result<void> read_network(const Safetensors& file, std::size_t inputs,
+                            const tensor::Kernels& kernels);
   Result<void> read_neighbours(const Safetensors& file);
   std::vector<float> run_network(const float* means) const;
   std::vector<float> vote(const float* embedding) const;
@@ -52,9 +55,9 @@ class DomainHead {
   const tensor::Kernels* kernels_ = nullptr;
   std::size_t hidden_ = 0;
   std::string version_;
-  std::vector<std::size_t> states_;     // hidden states that feed the network, each scaled to length 1
-  std::vector<tensor::Linear> dense_;   // GELU between them
-  std::size_t embedding_state_ = 0;     // the last one: what the neighbours were made of
+  std::vector<std::size_t> states_;  // hidden states that feed the network, each scaled to length 1
+  std::vector<tensor::Linear> dense_;  // GELU between them
+  std::size_t embedding_state_ = 0;    // the last one: what the neighbours were made of
   Neighbours neighbours_;
   float inverse_temperature_ = 1;
 };

@@ -19,12 +19,13 @@ constexpr std::size_t kMath = 8, kLaw = 1;
 
 std::string label_list() {
   std::string out;
-  for (const auto label : domain_label_names()) out += (out.empty() ? "\"" : ",\"") + std::string(label) + "\"";
+  for (const auto label : domain_label_names())
+    out += (out.empty() ? "\"" : ",\"") + std::string(label) + "\"";
   return "[" + out + "]";
 }
 
-std::string meta(const std::string& weight, const std::string& temperature = "1", const std::string& print = "f00d",
-                 const std::string& states = "[0,1]") {
+std::string meta(const std::string& weight, const std::string& temperature = "1",
+                 const std::string& print = "f00d", const std::string& states = "[0,1]") {
   return "{\"version\":\"7\",\"base_fingerprint\":\"" + print + "\",\"labels\":" + label_list() +
          ",\"states\":" + states + ",\"temperature\":" + temperature +
          ",\"neighbours\":{\"nearest\":2,\"sharpness\":10,\"weight\":" + weight + "}}";
@@ -45,14 +46,17 @@ SafetensorsBuilder tensors() {
   return builder;
 }
 
-Result<DomainHead> load(const std::string& meta_json, const std::string& head, const std::string& name) {
+Result<DomainHead> load(const std::string& meta_json, const std::string& head,
+                        const std::string& name) {
   const std::string folder = ::testing::TempDir() + "domain_head_" + name;
   write_file(folder, "meta.json", meta_json);
   write_file(folder, "head.safetensors", head);
   return DomainHead::load(folder, kHidden, kLayers, "f00d", tensor::best_kernels());
 }
 
-int best(const std::vector<float>& p) { return static_cast<int>(std::max_element(p.begin(), p.end()) - p.begin()); }
+int best(const std::vector<float>& p) {
+  return static_cast<int>(std::max_element(p.begin(), p.end()) - p.begin());
+}
 
 TEST(DomainHead, TheNetworkSeesStatesScaledToLengthOne) {
   const auto head = load(meta("0"), tensors().bytes(), "network");

@@ -84,25 +84,30 @@ struct Encoder::Parts {
 Encoder::Encoder(std::unique_ptr<const Parts> parts) : parts_(std::move(parts)) {}
 Encoder::~Encoder() = default;
 
-Result<std::unique_ptr<Encoder>> Encoder::load(const std::string& base_directory, const std::string& models_directory) {
-  SBX_TRY(const auto config_text, read_file(base_directory + "/config.json", limits::kModelMetadataBytesMax));
+Result<std::unique_ptr<Encoder>> Encoder::load(const std::string& base_directory,
+                                               const std::string& models_directory) {
+  SBX_TRY(const auto config_text,
+          read_file(base_directory + "/config.json", limits::kModelMetadataBytesMax));
   SBX_TRY(const auto config, BertConfig::parse(config_text));
   SBX_TRY(auto tokenizer, tokenize::WordPiece::load(base_directory));
   if (static_cast<std::size_t>(tokenizer.size()) > config.vocabulary) {
-    return fail(Code::kCorrupt, base_directory + ": the tokenizer has more pieces than the model has embeddings");
+    return fail(Code::kCorrupt,
+                base_directory + ": the tokenizer has more pieces than the model has embeddings");
   }
-  if (config.positions <= kSpecials) return fail(Code::kCorrupt, base_directory + ": no positions for any text");
+  if (config.positions <= kSpecials)
+    return fail(Code::kCorrupt, base_directory + ": no positions for any text");
   SBX_TRY(auto bert, Bert::load(base_directory + "/model.safetensors", config));
   SBX_TRY(const auto pooling, read_pooling(base_directory + "/1_Pooling/config.json"));
   std::optional<DomainHead> domain;
-  auto head = DomainHead::load(models_directory + "/domain", config.hidden, config.layers, bert.fingerprint(),
-                               bert.kernels());
+  auto head = DomainHead::load(models_directory + "/domain", config.hidden, config.layers,
+                               bert.fingerprint(), bert.kernels());
   if (head) {
     domain = std::move(*head);
   } else {
     log::warning("no domain classifier: {}", head.error().message);
   }
-  auto parts = std::make_unique<const Parts>(Parts{std::move(bert), std::move(tokenizer), pooling, std::move(domain)});
+  auto parts = std::make_unique<const Parts>(
+      Parts{std::move(bert), std::move(tokenizer), pooling, std::move(domain)});
   return std::unique_ptr<Encoder>(new Encoder(std::move(parts)));
 }
 
@@ -117,19 +122,23 @@ Analysis Encoder::analyze(std::string_view text, Demand demand, Workspace& works
   const Bounded bounded = bound(text);
   parts_->tokenizer.tokenize(bounded.head, ids);
   parts_->tokenizer.tokenize(bounded.tail, ids);
-  const double per_byte = static_cast<double>(ids.size()) / static_cast<double>(std::max<std::size_t>(
-                              1, bounded.head.size() + bounded.tail.size()));
+  const double per_byte =
+      static_cast<double>(ids.size()) /
+      static_cast<double>(std::max<std::size_t>(1, bounded.head.size() + bounded.tail.size()));
   const double total =
       static_cast<double>(ids.size()) + per_byte * static_cast<double>(bounded.left_out_bytes);
-  analysis.tokens_total = static_cast<int>(std::min(total, static_cast<double>(std::numeric_limits<int>::max())));
+  analysis.tokens_total =
+      static_cast<int>(std::min(total, static_cast<double>(std::numeric_limits<int>::max())));
   if (demand == Demand::kNone) return analysis;
 
   const BertConfig& config = parts_->bert.config();
   const std::size_t positions = std::min(config.positions, limits::kEncoderTokensMax) - kSpecials;
-  const auto windows = plan_windows(ids.size(), {.whole_max = positions,
-                                                 .window_max = std::min(positions, limits::kEncoderWindowTokens - kSpecials),
-                                                 .windows_max = limits::kEncoderWindowsMax});
-  const auto part = 1.0f / static_cast<float>(windows.size());  // windows of one text are equally long
+  const auto windows = plan_windows(
+      ids.size(), {.whole_max = positions,
+                   .window_max = std::min(positions, limits::kEncoderWindowTokens - kSpecials),
+                   .windows_max = limits::kEncoderWindowsMax});
+  const auto part =
+      1.0f / static_cast<float>(windows.size());  // windows of one text are equally long
   for (const Window& range : windows) {
     window.assign(1, parts_->tokenizer.cls());
     const auto first = ids.begin() + static_cast<std::ptrdiff_t>(range.begin);
@@ -137,9 +146,11 @@ Analysis Encoder::analyze(std::string_view text, Demand demand, Workspace& works
     window.push_back(parts_->tokenizer.sep());
     parts_->bert.forward(window, scratch);
     ++analysis.passes;
-    const float* last = parts_->pooling == Pooling::kMean ? scratch.means.data() + config.layers * config.hidden
-                                                          : scratch.hidden.data();
-    if (demands(demand, Demand::kEmbedding)) add_scaled(analysis.embedding, {last, config.hidden}, part);
+    const float* last = parts_->pooling == Pooling::kMean
+                            ? scratch.means.data() + config.layers * config.hidden
+                            : scratch.hidden.data();
+    if (demands(demand, Demand::kEmbedding))
+      add_scaled(analysis.embedding, {last, config.hidden}, part);
     if (demands(demand, Demand::kDomain)) {
       add_scaled(analysis.domain, parts_->domain->classify(scratch.means.data()), part);
     }

@@ -26,13 +26,16 @@ constexpr bool demands(Demand set, Demand one) {
 
 // The answer to one analyze(). Parts that were not demanded are empty.
 struct Analysis {
-  std::optional<Error> error;    // set: nothing below is valid (kRequestTimeout from Pool, kUnsupported without a head)
-  std::vector<float> embedding;  // dimension() floats, Euclidean length 1 (all 0 for a text without tokens)
-  std::vector<float> domain;     // calibrated probability of each of domain_labels(), sum 1
-  int tokens_seen = 0;           // word pieces that went through the base model, special tokens not counted
-  int tokens_total = 0;          // word pieces of the whole text; past limits::kTokenizeBytesMax an estimate by bytes.
-                                 // tokens_seen < tokens_total: the text was too long and was looked at in windows
-  int passes = 0;                // base passes, one per window
+  std::optional<Error>
+      error;  // set: nothing below is valid (kRequestTimeout from Pool, kUnsupported without a head)
+  std::vector<float>
+      embedding;  // dimension() floats, Euclidean length 1 (all 0 for a text without tokens)
+  std::vector<float> domain;  // calibrated probability of each of domain_labels(), sum 1
+  int tokens_seen = 0;  // word pieces that went through the base model, special tokens not counted
+  int tokens_total =
+      0;  // word pieces of the whole text; past limits::kTokenizeBytesMax an estimate by bytes.
+          // tokens_seen < tokens_total: the text was too long and was looked at in windows
+  int passes = 0;  // base passes, one per window
   bool failed() const { return error.has_value(); }
 };
 
@@ -63,7 +66,8 @@ class Encoder {
   // heads that were trained for it (domain/). Packs the weights: about 0.1 s. Errors: kIo (missing file), kCorrupt
   // (damaged or hostile file, head made for other weights), kUnsupported (another architecture).
   // A models directory without domain/, or one trained for another base, is not an error: see has_domain().
-  static Result<std::unique_ptr<Encoder>> load(const std::string& base_directory, const std::string& models_directory);
+  static Result<std::unique_ptr<Encoder>> load(const std::string& base_directory,
+                                               const std::string& models_directory);
   ~Encoder();
 
   // Never throws for any bytes; invalid UTF-8 counts as U+FFFD. Long texts are looked at in windows: up to

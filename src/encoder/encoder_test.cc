@@ -20,7 +20,9 @@ std::unique_ptr<Encoder> tiny() {
   return std::move(*loaded);
 }
 
-double length(const std::vector<float>& v) { return std::sqrt(std::inner_product(v.begin(), v.end(), v.begin(), 0.0)); }
+double length(const std::vector<float>& v) {
+  return std::sqrt(std::inner_product(v.begin(), v.end(), v.begin(), 0.0));
+}
 
 TEST(Encoder, AnEmbeddingHasLengthOne) {
   const auto encoder = tiny();
@@ -63,7 +65,8 @@ TEST(Encoder, TheTailOfALongTextCounts) {
   std::string text;
   for (int i = 0; i < 500; ++i) text += "the ";
   const auto before = encoder->analyze(text, Demand::kEmbedding, workspace).embedding;
-  EXPECT_NE(encoder->analyze(text + "signal points train", Demand::kEmbedding, workspace).embedding, before);
+  EXPECT_NE(encoder->analyze(text + "signal points train", Demand::kEmbedding, workspace).embedding,
+            before);
 }
 
 TEST(Encoder, AHugeTextIsBoundedAndItsTokensAreEstimated) {
@@ -86,8 +89,9 @@ TEST(Encoder, MissingFilesAreAnIoErrorThatNamesThem) {
 TEST(Encoder, AVocabularyLargerThanTheModelIsCorrupt) {
   const std::string folder = ::testing::TempDir() + "encoder_vocabulary";
   std::filesystem::create_directories(folder);
-  std::filesystem::copy(testing::tiny_directory(), folder,
-                        std::filesystem::copy_options::overwrite_existing | std::filesystem::copy_options::recursive);
+  std::filesystem::copy(
+      testing::tiny_directory(), folder,
+      std::filesystem::copy_options::overwrite_existing | std::filesystem::copy_options::recursive);
   std::ofstream(folder + "/vocab.txt", std::ios::app) << "extra\nmore\n";
   const auto loaded = Encoder::load(folder, "/nonexistent");
   ASSERT_FALSE(loaded);
@@ -108,7 +112,8 @@ class ShippedEncoder : public ::testing::Test {
   void SetUp() override {
     const auto directories = locate();
     auto loaded = Encoder::load(directories.base, directories.models);
-    ASSERT_TRUE(loaded) << testing::missing_base(directories.base) << ": " << loaded.error().message;
+    ASSERT_TRUE(loaded) << testing::missing_base(directories.base) << ": "
+                        << loaded.error().message;
     encoder_ = std::move(*loaded);
   }
   std::unique_ptr<Encoder> encoder_;
@@ -126,7 +131,8 @@ TEST_F(ShippedEncoder, EmbeddingsEqualTheReferenceLibraryWithinOneTenThousandth)
     const auto wanted = (*document->root().find("embedding"))->elements();
     ASSERT_EQ(analysis.embedding.size(), wanted.size());
     for (std::size_t i = 0; i < wanted.size(); ++i) {
-      ASSERT_NEAR(analysis.embedding[i], *wanted[i].number(), 1e-4) << "row " << rows << " at " << i;
+      ASSERT_NEAR(analysis.embedding[i], *wanted[i].number(), 1e-4)
+          << "row " << rows << " at " << i;
     }
   }
   EXPECT_EQ(rows, 14);
@@ -134,7 +140,8 @@ TEST_F(ShippedEncoder, EmbeddingsEqualTheReferenceLibraryWithinOneTenThousandth)
 
 TEST_F(ShippedEncoder, RecognisesTheFoundingQuestionAsMathWithConfidence) {
   ASSERT_TRUE(encoder_->has_domain());
-  const auto analysis = encoder_->analyze("What is the derivative of f(x) = x^3?", Demand::kDomain, workspace_);
+  const auto analysis =
+      encoder_->analyze("What is the derivative of f(x) = x^3?", Demand::kDomain, workspace_);
   const Top best = top(analysis.domain);
   EXPECT_EQ(Encoder::domain_labels()[static_cast<std::size_t>(best.index)], "math");
   EXPECT_GT(best.probability, 0.8f);
@@ -143,9 +150,11 @@ TEST_F(ShippedEncoder, RecognisesTheFoundingQuestionAsMathWithConfidence) {
 
 TEST_F(ShippedEncoder, RecognisesAnEverydayQuestionOfEachDomain) {
   const std::pair<const char*, const char*> cases[] = {
-      {"business", "How should a small bakery set the price of its franchise contracts and marketing budget?"},
+      {"business",
+       "How should a small bakery set the price of its franchise contracts and marketing budget?"},
       {"law", "Can my landlord evict me without notice if the lease has expired?"},
-      {"psychology", "Why do people with social anxiety avoid eye contact, and does exposure therapy help?"},
+      {"psychology",
+       "Why do people with social anxiety avoid eye contact, and does exposure therapy help?"},
       {"biology", "How do ribosomes translate messenger RNA into proteins?"},
       {"chemistry", "Balance the reaction of potassium permanganate with hydrochloric acid."},
       {"history", "Why did the Western Roman Empire fall in the fifth century?"},
@@ -155,12 +164,14 @@ TEST_F(ShippedEncoder, RecognisesAnEverydayQuestionOfEachDomain) {
       {"physics", "Why does time slow down near a black hole according to general relativity?"},
       {"computer science", "Write a Python function that reverses a linked list in place."},
       {"philosophy", "What did Kant mean by the categorical imperative?"},
-      {"engineering", "How do I size the steel beam and bolts for a pedestrian bridge under wind load?"},
+      {"engineering",
+       "How do I size the steel beam and bolts for a pedestrian bridge under wind load?"},
       {"other", "Can you suggest a fun birthday party theme for a six year old?"}};
   ASSERT_TRUE(encoder_->has_domain());
   for (const auto& [label, text] : cases) {
     const auto analysis = encoder_->analyze(text, Demand::kDomain, workspace_);
-    EXPECT_EQ(Encoder::domain_labels()[static_cast<std::size_t>(top(analysis.domain).index)], label) << text;
+    EXPECT_EQ(Encoder::domain_labels()[static_cast<std::size_t>(top(analysis.domain).index)], label)
+        << text;
   }
 }
 

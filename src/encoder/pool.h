@@ -52,9 +52,9 @@ class Pool {
   const Clock& clock_;
   mutable std::mutex mutex_;
   std::condition_variable ready_;
-  std::deque<Job> queue_;         // guarded by mutex_, at most kEncoderQueueMax
-  bool closing_ = false;          // guarded by mutex_
-  std::uint64_t completed_ = 0;   // guarded by mutex_, as the two below
+  std::deque<Job> queue_;        // guarded by mutex_, at most kEncoderQueueMax
+  bool closing_ = false;         // guarded by mutex_
+  std::uint64_t completed_ = 0;  // guarded by mutex_, as the two below
   std::uint64_t rejected_ = 0;
   std::uint64_t expired_ = 0;
   std::vector<std::thread> threads_;

@@ -50,8 +50,8 @@ TEST_F(PoolTest, ManyThreadsGiveWhatOneThreadGives) {
                             }));
   }
   for (int i = 0; i < 200; ++i) {
-    const auto alone =
-        encoder_->analyze(std::string(static_cast<std::size_t>(i % 30), 'a'), Demand::kEmbedding, workspace);
+    const auto alone = encoder_->analyze(std::string(static_cast<std::size_t>(i % 30), 'a'),
+                                         Demand::kEmbedding, workspace);
     EXPECT_EQ(answers[static_cast<std::size_t>(i)].get().embedding, alone.embedding);
   }
 }
@@ -83,10 +83,12 @@ TEST_F(PoolTest, AJobPastItsDeadlineFailsWithoutAPass) {
   Pool pool(*encoder_, 1, clock);
   ASSERT_TRUE(pool.submit("a", Demand::kNone, hold(started, release)));
   started.get_future().wait();
-  ASSERT_TRUE(pool.submit("a", Demand::kEmbedding, [&](Analysis a) { late.set_value(std::move(a)); },
-                          Deadline::after(clock.now(), std::chrono::milliseconds(5))));
-  ASSERT_TRUE(pool.submit("a", Demand::kEmbedding, [&](Analysis a) { timely.set_value(std::move(a)); },
-                          Deadline::after(clock.now(), std::chrono::seconds(5))));
+  ASSERT_TRUE(pool.submit(
+      "a", Demand::kEmbedding, [&](Analysis a) { late.set_value(std::move(a)); },
+      Deadline::after(clock.now(), std::chrono::milliseconds(5))));
+  ASSERT_TRUE(pool.submit(
+      "a", Demand::kEmbedding, [&](Analysis a) { timely.set_value(std::move(a)); },
+      Deadline::after(clock.now(), std::chrono::seconds(5))));
   clock.advance(std::chrono::milliseconds(6));
   release.count_down();
   const Analysis expired = late.get_future().get();
@@ -101,7 +103,8 @@ TEST_F(PoolTest, TheDestructorRunsWhatWasAccepted) {
   {
     Pool pool(*encoder_, 2);
     for (int i = 0; i < 50; ++i) {
-      ASSERT_TRUE(pool.submit("the points", Demand::kEmbedding, [&](Analysis a) { called += a.failed() ? 0 : 1; }));
+      ASSERT_TRUE(pool.submit("the points", Demand::kEmbedding,
+                              [&](Analysis a) { called += a.failed() ? 0 : 1; }));
     }
   }
   EXPECT_EQ(called, 50);

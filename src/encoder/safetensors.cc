@@ -52,22 +52,26 @@ std::optional<std::uint64_t> product(std::span<const std::uint64_t> shape) {
 
 Result<json::Value> member(json::Value object, std::string_view key, const std::string& name) {
   auto found = object.find(key);
-  if (!found || !*found) return fail(Code::kCorrupt, fmt::format("tensor {} has no single {}", name, key));
+  if (!found || !*found)
+    return fail(Code::kCorrupt, fmt::format("tensor {} has no single {}", name, key));
   return **found;
 }
 
 Result<std::vector<std::uint64_t>> unsigned_array(json::Value value, const std::string& name) {
   std::vector<std::uint64_t> numbers;
-  if (!value.is_array() || value.size() > 8) return fail(Code::kCorrupt, fmt::format("tensor {}: bad array", name));
+  if (!value.is_array() || value.size() > 8)
+    return fail(Code::kCorrupt, fmt::format("tensor {}: bad array", name));
   for (const json::Value element : value.elements()) {
     const auto number = element.integer();
-    if (!number || *number < 0) return fail(Code::kCorrupt, fmt::format("tensor {}: bad number", name));
+    if (!number || *number < 0)
+      return fail(Code::kCorrupt, fmt::format("tensor {}: bad number", name));
     numbers.push_back(static_cast<std::uint64_t>(*number));
   }
   return numbers;
 }
 
-Result<Tensor> read_entry(json::Value entry, const std::string& name, std::span<const std::byte> data) {
+Result<Tensor> read_entry(json::Value entry, const std::string& name,
+                          std::span<const std::byte> data) {
   Tensor tensor;
   SBX_TRY(const auto dtype, member(entry, "dtype", name));
   const auto* known = std::ranges::find(kDtypes, dtype.string(), &DtypeName::name);
@@ -97,24 +101,28 @@ std::uint64_t Tensor::count() const { return product(shape).value_or(0); }
 
 Result<void> Tensor::read(std::uint64_t first, std::span<float> out) const {
   const std::uint64_t total = count();
-  if (first > total || out.size() > total - first) return fail(Code::kCorrupt, "read past the end of a tensor");
+  if (first > total || out.size() > total - first)
+    return fail(Code::kCorrupt, "read past the end of a tensor");
   const std::byte* from = data.data() + first * element_bytes(dtype);
   if (dtype == Dtype::kF32) {
     std::memcpy(out.data(), from, out.size_bytes());
     return {};
   }
-  if (dtype != Dtype::kF16 && dtype != Dtype::kBf16) return fail(Code::kCorrupt, "tensor does not hold F32, F16 or BF16");
+  if (dtype != Dtype::kF16 && dtype != Dtype::kBf16)
+    return fail(Code::kCorrupt, "tensor does not hold F32, F16 or BF16");
   for (std::size_t i = 0; i < out.size(); ++i) {
     std::uint16_t half = 0;
     std::memcpy(&half, from + i * 2, 2);
-    out[i] = dtype == Dtype::kF16 ? from_half(half) : std::bit_cast<float>(static_cast<std::uint32_t>(half) << 16);
+    out[i] = dtype == Dtype::kF16 ? from_half(half)
+                                  : std::bit_cast<float>(static_cast<std::uint32_t>(half) << 16);
   }
   return {};
 }
 
 Result<Safetensors> Safetensors::parse(std::span<const std::byte> bytes) {
   std::uint64_t length = 0;
-  if (bytes.size() < sizeof length) return fail(Code::kCorrupt, "safetensors: shorter than its length field");
+  if (bytes.size() < sizeof length)
+    return fail(Code::kCorrupt, "safetensors: shorter than its length field");
   std::memcpy(&length, bytes.data(), sizeof length);
   const auto rest = bytes.subspan(sizeof length);
   if (length > rest.size() || length > limits::kModelHeaderBytesMax) {
@@ -131,7 +139,8 @@ Result<Safetensors> Safetensors::parse(std::span<const std::byte> bytes) {
   for (const auto& entry : root.members()) {
     std::string name = entry.key.string();
     if (name == "__metadata__") continue;
-    if (!entry.value.is_object()) return fail(Code::kCorrupt, fmt::format("tensor {} is not an object", name));
+    if (!entry.value.is_object())
+      return fail(Code::kCorrupt, fmt::format("tensor {} is not an object", name));
     SBX_TRY(Tensor tensor, read_entry(entry.value, name, rest.subspan(length)));
     if (!parsed.tensors_.emplace(name, std::move(tensor)).second) {
       return fail(Code::kCorrupt, fmt::format("tensor {} occurs twice", name));
@@ -145,16 +154,19 @@ const Tensor* Safetensors::find(const std::string& name) const {
   return found == tensors_.end() ? nullptr : &found->second;
 }
 
-Result<const Tensor*> Safetensors::require(const std::string& name, std::span<const std::uint64_t> shape) const {
+Result<const Tensor*> Safetensors::require(const std::string& name,
+                                           std::span<const std::uint64_t> shape) const {
   const Tensor* tensor = find(name);
   if (tensor == nullptr) return fail(Code::kCorrupt, fmt::format("tensor {} is missing", name));
   if (!std::ranges::equal(tensor->shape, shape)) {
-    return fail(Code::kCorrupt, fmt::format("tensor {} does not have the shape that the configuration says", name));
+    return fail(Code::kCorrupt,
+                fmt::format("tensor {} does not have the shape that the configuration says", name));
   }
   return tensor;
 }
 
-Result<std::vector<float>> Safetensors::floats(const std::string& name, std::span<const std::uint64_t> shape) const {
+Result<std::vector<float>> Safetensors::floats(const std::string& name,
+                                               std::span<const std::uint64_t> shape) const {
   SBX_TRY(const Tensor* tensor, require(name, shape));
   std::vector<float> values(tensor->count());
   SBX_CHECK_OK(tensor->read(0, values));

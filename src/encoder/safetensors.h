@@ -19,7 +19,8 @@ enum class Dtype : std::uint8_t { kF32, kF16, kBf16, kI8, kU8, kOther };
 struct Tensor {
   Dtype dtype = Dtype::kOther;
   std::vector<std::uint64_t> shape;
-  std::span<const std::byte> data;  // may be unaligned; its size fits dtype and shape (not checked for kOther)
+  std::span<const std::byte>
+      data;  // may be unaligned; its size fits dtype and shape (not checked for kOther)
 
   std::uint64_t count() const;  // elements
   // Elements [first, first + out.size()) as floats; F32, F16 and BF16. Errors: kCorrupt (out of range, other dtype).
@@ -33,9 +34,11 @@ class Safetensors {
 
   const Tensor* find(const std::string& name) const;
   // A tensor that must be there with this shape. Errors: kCorrupt, the message names it.
-  Result<const Tensor*> require(const std::string& name, std::span<const std::uint64_t> shape) const;
+  Result<const Tensor*> require(const std::string& name,
+                                std::span<const std::uint64_t> shape) const;
   // All of a tensor of this shape as floats.
-  Result<std::vector<float>> floats(const std::string& name, std::span<const std::uint64_t> shape) const;
+  Result<std::vector<float>> floats(const std::string& name,
+                                    std::span<const std::uint64_t> shape) const;
   // Identifies the weights: hash of the header and the first 4 KiB of each tensor, as 16 hexadecimal digits. Tells
   // apart models and fine-tuned versions; says nothing about damage deep inside a tensor. About 0.1 ms a tensor when cold.
   std::string fingerprint() const;

@@ -17,7 +17,8 @@ inline std::string tiny_directory() { return golden_directory() + "/tiny"; }
 
 // What to say when the base model is not there.
 inline std::string missing_base(const std::string& directory) {
-  return "the base model is not in " + directory + "; `./dev build` fetches it, or set SIGNALBOX_ENCODER_DIR";
+  return "the base model is not in " + directory +
+         "; `./dev build` fetches it, or set SIGNALBOX_ENCODER_DIR";
 }
 
 inline std::string bytes_of(const std::vector<float>& values) {
@@ -29,11 +30,11 @@ inline std::string bytes_of(const std::vector<float>& values) {
 // A safetensors file: tensors are added one after another.
 class SafetensorsBuilder {
  public:
-  SafetensorsBuilder& add(const std::string& name, const std::string& dtype, const std::string& shape,
-                          const std::string& data) {
-    header_ += (header_.empty() ? "\"" : ",\"") + name + "\":{\"dtype\":\"" + dtype + "\",\"shape\":" + shape +
-               ",\"data_offsets\":[" + std::to_string(data_.size()) + "," + std::to_string(data_.size() + data.size()) +
-               "]}";
+  SafetensorsBuilder& add(const std::string& name, const std::string& dtype,
+                          const std::string& shape, const std::string& data) {
+    header_ += (header_.empty() ? "\"" : ",\"") + name + "\":{\"dtype\":\"" + dtype +
+               "\",\"shape\":" + shape + ",\"data_offsets\":[" + std::to_string(data_.size()) +
+               "," + std::to_string(data_.size() + data.size()) + "]}";
     data_ += data;
     return *this;
   }
@@ -49,7 +50,8 @@ class SafetensorsBuilder {
   std::string header_, data_;
 };
 
-inline std::string write_file(const std::string& folder, const std::string& name, const std::string& content) {
+inline std::string write_file(const std::string& folder, const std::string& name,
+                              const std::string& content) {
   std::filesystem::create_directories(folder);
   std::ofstream(folder + "/" + name, std::ios::binary) << content;
   return folder + "/" + name;

@@ -34,7 +34,8 @@ RC_GTEST_PROP(Windows, AreInOrderWithinTheTextAndNeverMoreThanAllowed, (std::uin
   RC_ASSERT(!windows.empty() && windows.size() <= kLimits.windows_max);
   RC_ASSERT(windows.front().begin == 0u);
   RC_ASSERT(windows.back().begin + windows.back().count == tokens);
-  for (std::size_t i = 1; i < windows.size(); ++i) RC_ASSERT(windows[i].begin > windows[i - 1].begin);
+  for (std::size_t i = 1; i < windows.size(); ++i)
+    RC_ASSERT(windows[i].begin > windows[i - 1].begin);
   const std::size_t reach = kLimits.windows_max * kLimits.window_max;
   RC_ASSERT(tokens_seen(windows) == (tokens <= reach ? tokens : reach));
 }

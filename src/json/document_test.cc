@@ -83,7 +83,8 @@ TEST(Document, KeysAreComparedUnescaped) {
 }
 
 TEST(Document, AKeyThatOccursTwiceIsRefusedWhenAskedForAlsoInEscapedForm) {
-  const auto document = Document::parse(R"({"model":"a","x":{"model":1},"\u006dodel":"b","y":1,"y":2})");
+  const auto document =
+      Document::parse(R"({"model":"a","x":{"model":1},"\u006dodel":"b","y":1,"y":2})");
   ASSERT_TRUE(document);
   const auto found = document->root().find("model");
   ASSERT_FALSE(found);
@@ -108,23 +109,28 @@ TEST(Document, FindOnSomethingElseThanAnObjectFindsNothing) {
 }
 
 TEST(Document, StringsAreUnescaped) {
-  const auto document = Document::parse(R"(["\"\\\/\b\f\n\r\t","\u0041\u00e9\u20ac","\ud83d\ude00","plain"])");
+  const auto document =
+      Document::parse(R"(["\"\\\/\b\f\n\r\t","\u0041\u00e9\u20ac","\ud83d\ude00","plain"])");
   ASSERT_TRUE(document);
   const auto strings = document->root().elements();
   EXPECT_EQ(strings[0].string(), "\"\\/\b\f\n\r\t");
   EXPECT_EQ(strings[1].string(), "A\xC3\xA9\xE2\x82\xAC");
   EXPECT_EQ(strings[2].string(), "\xF0\x9F\x98\x80");
   std::string storage;
-  EXPECT_EQ(strings[3].string_view(storage).data(), document->text().data() + strings[3].begin() + 1);
+  EXPECT_EQ(strings[3].string_view(storage).data(),
+            document->text().data() + strings[3].begin() + 1);
 }
 
 TEST(Document, LoneSurrogatesBecomeTheReplacementCharacter) {
-  const auto document = Document::parse(R"(["\ud800","\udc00x","\ud800\u0041","\ud800\ud83d\ude00"])");
+  const auto document =
+      Document::parse(R"(["\ud800","\udc00x","\ud800\u0041","\ud800\ud83d\ude00"])");
   ASSERT_TRUE(document);
   const auto strings = document->root().elements();
   EXPECT_EQ(strings[0].string(), "\xEF\xBF\xBD");
   EXPECT_EQ(strings[1].string(), "\xEF\xBF\xBDx");
-  EXPECT_EQ(strings[2].string(), "\xEF\xBF\xBD" "A");
+  EXPECT_EQ(strings[2].string(),
+            "\xEF\xBF\xBD"
+            "A");
   EXPECT_EQ(strings[3].string(), "\xEF\xBF\xBD\xF0\x9F\x98\x80");
 }
 

@@ -148,7 +148,8 @@ class Parser {
       position_ = find_special(text_, position_);
       if (position_ == text_.size()) return refuse("expected the closing quote of a string");
       if (text_[position_] == '"') break;
-      if (text_[position_] != '\\') return refuse("expected a control character in a string to be escaped");
+      if (text_[position_] != '\\')
+        return refuse("expected a control character in a string to be escaped");
       escaped = true;
       if (!escape()) return false;
     }

@@ -23,16 +23,25 @@ inline std::string space(Random& random) {
 }
 
 inline std::string key(Random& random) {
-  static constexpr const char* kKeys[] = {"\"model\"", "\"mod\\u0065l\"", "\"a\"",         "\"b\"",
-                                          "\"\"",      "\"\xC3\xA9\"",    "\"\\\"q\\\\\"", "\"stream\"",
-                                          "\"\\ud800\"", "\"messages\"",  "\"c\"",         "\"d\""};
+  static constexpr const char* kKeys[] = {
+      "\"model\"",     "\"mod\\u0065l\"", "\"a\"",       "\"b\"",        "\"\"",  "\"\xC3\xA9\"",
+      "\"\\\"q\\\\\"", "\"stream\"",      "\"\\ud800\"", "\"messages\"", "\"c\"", "\"d\""};
   return pick(random, kKeys);
 }
 
 inline std::string scalar(Random& random) {
-  static constexpr const char* kScalars[] = {
-      "null", "true", "false", "0", "-1.5e+3", "12345678901234567890", "\"\"", "\"text\"",
-      "\"\\u0000\\ud83d\\ude00\"", "\"\xE6\xBC\xA2\xE5\xAD\x97\"", "\"{[,]}:\\\"\"", "\"0123456789abcdef\\n\""};
+  static constexpr const char* kScalars[] = {"null",
+                                             "true",
+                                             "false",
+                                             "0",
+                                             "-1.5e+3",
+                                             "12345678901234567890",
+                                             "\"\"",
+                                             "\"text\"",
+                                             "\"\\u0000\\ud83d\\ude00\"",
+                                             "\"\xE6\xBC\xA2\xE5\xAD\x97\"",
+                                             "\"{[,]}:\\\"\"",
+                                             "\"0123456789abcdef\\n\""};
   return pick(random, kScalars);
 }
 

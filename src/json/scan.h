@@ -28,7 +28,8 @@ inline std::size_t find_special(std::string_view text, std::size_t position) {
   for (; position + 16 <= text.size(); position += 16) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + position));
     const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, control_max), bytes);
-    const __m128i stop = _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash));
+    const __m128i stop =
+        _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash));
     const auto mask = static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(stop, control)));
     if (mask != 0) return position + static_cast<std::size_t>(std::countr_zero(mask));
   }
@@ -41,7 +42,8 @@ inline std::size_t find_special(std::string_view text, std::size_t position) {
     std::uint64_t word = 0;
     std::memcpy(&word, text.data() + position, sizeof word);
     const std::uint64_t below_space = (word - kOnes * 0x20) & ~word & kHighs;
-    if ((below_space | has_zero(word ^ (kOnes * '"')) | has_zero(word ^ (kOnes * '\\'))) != 0) break;
+    if ((below_space | has_zero(word ^ (kOnes * '"')) | has_zero(word ^ (kOnes * '\\'))) != 0)
+      break;
   }
 #endif
   while (position < text.size() && !is_special(text[position])) ++position;

@@ -18,6 +18,10 @@ std::unexpected<Error> not_a(std::string_view what) {
 
 }  // namespace
 
+bool Patch::Container::is_edited() const {
+  return !insertions.empty() || std::ranges::any_of(children, &Child::removed);
+}
+
 Patch::Container Patch::snapshot(Value value) {
   Container container{.begin = value.begin(), .end = value.end(), .is_object = value.is_object()};
   container.children.reserve(value.size());
@@ -61,12 +65,10 @@ bool Patch::is_covered(std::size_t begin, std::size_t end) const {
 
 bool Patch::is_edited_inside(std::size_t begin, std::size_t end) const {
   const auto inside = [&](const auto& range) { return begin <= range.begin && range.end <= end; };
-  const auto edited_inside = [&](const Container& container) {
-    if (!inside(container)) return false;
-    return !container.insertions.empty() ||
-           std::ranges::any_of(container.children, &Child::removed);
-  };
-  return std::ranges::any_of(values_, inside) || std::ranges::any_of(containers_, edited_inside);
+  return std::ranges::any_of(values_, inside) ||
+         std::ranges::any_of(containers_, [&](const Container& container) {
+           return inside(container) && container.is_edited();
+         });
 }
 
 bool Patch::covers(Value value) const { return is_covered(value.begin(), value.end()); }
@@ -177,7 +179,8 @@ Result<void> Patch::set_member(Value object, std::string_view key, std::string r
 Result<void> Patch::remove_member(Value object, std::string_view key) {
   if (!object.is_object()) return not_a("object");
   SBX_TRY(const std::optional<Value> present, object.find(key));
-  if (present) return remove_members_if(object, [key](std::string_view name) { return name == key; });
+  if (present)
+    return remove_members_if(object, [key](std::string_view name) { return name == key; });
   if (Container* known = find_container(object.begin())) {
     std::erase_if(known->insertions, [key](const Insertion& added) { return added.key == key; });
     rebuild();
@@ -229,6 +232,7 @@ Result<void> Patch::remove_element(Value array, std::size_t index) {
 Result<Patch> Patch::merged(const Patch& later) const {
   Patch both = *this;
   for (const Container& theirs : later.containers_) {
+    if (!theirs.is_edited()) continue;
     SBX_TRY(Container * ours, both.open_container(theirs));
     for (std::size_t i = 0; i < theirs.children.size(); ++i) {
       if (!theirs.children[i].removed) continue;

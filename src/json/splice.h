@@ -73,6 +73,8 @@ class Patch {
     bool is_object = false;
     std::vector<Child> children;
     std::vector<Insertion> insertions;  // sorted by index
+
+    bool is_edited() const;  // false again once every edit has been taken back
   };
 
   static Container snapshot(Value value);

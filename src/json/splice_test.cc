@@ -171,21 +171,32 @@ TEST(Patch, MergingRefusesAnEditInsideWhatTheOtherRemoved) {
   EXPECT_FALSE(attempt.merged(plugins));
 }
 
+TEST(Patch, AnEditThatWasTakenBackIsInNobodysWay) {
+  const Body body(R"({"a":{"b":1}})");
+  Patch patch;
+  ASSERT_TRUE(patch.set_member(body.at("a"), "c", "1"));
+  ASSERT_TRUE(patch.remove_member(body.at("a"), "c"));
+  ASSERT_TRUE(patch.remove_member(body.root(), "a"));
+  const auto merged = Patch().merged(patch);
+  ASSERT_TRUE(merged);
+  EXPECT_EQ(body.with(*merged), "{}");
+}
+
 // ------------------------------------------------------------------------------------------------ by property
 
 // What a JSON text means after edits, kept the naive way: as a tree. Written without a look at splice.cc.
 struct Model {
   std::size_t begin = 0;
   std::size_t end = 0;
-  char kind = 's';          // 'o', 'a' or scalar
-  std::string scalar;       // raw
-  bool replaced = false;    // `scalar` holds what stands here now
+  char kind = 's';        // 'o', 'a' or scalar
+  std::string scalar;     // raw
+  bool replaced = false;  // `scalar` holds what stands here now
   struct Child;
   std::vector<Child> children;
 };
 struct Model::Child {
-  std::string key;          // quoted, unescaped key; empty in arrays
-  std::size_t index = 0;    // among the original children
+  std::string key;        // quoted, unescaped key; empty in arrays
+  std::size_t index = 0;  // among the original children
   bool inserted = false;
   bool removed = false;
   Model value;
@@ -198,7 +209,8 @@ Model model_of(Value value) {
   if (value.is_array()) model.kind = 'a';
   std::size_t index = 0;
   for (const auto& member : value.members()) {
-    model.children.push_back({quote(member.key.string()), index++, false, false, model_of(member.value)});
+    model.children.push_back(
+        {quote(member.key.string()), index++, false, false, model_of(member.value)});
   }
   for (const Value element : value.elements()) {
     model.children.push_back({"", index++, false, false, model_of(element)});
@@ -241,7 +253,8 @@ void collect(Value value, std::vector<Value>& out) {
 
 class Edits {
  public:
-  Edits(const Document& document, std::uint64_t seed) : random_(seed), model_(model_of(document.root())) {
+  Edits(const Document& document, std::uint64_t seed)
+      : random_(seed), model_(model_of(document.root())) {
     collect(document.root(), values_);
   }
 
@@ -250,7 +263,8 @@ class Edits {
     const Value value = values_[random_.below(values_.size())];
     std::vector<std::pair<std::size_t, Place>> places;
     walk(model_, false, places);
-    const auto found = std::ranges::find(places, value.begin(), &std::pair<std::size_t, Place>::first);
+    const auto found =
+        std::ranges::find(places, value.begin(), &std::pair<std::size_t, Place>::first);
     RC_ASSERT(found != places.end());
     const Place place = found->second;
     if (value.is_object() && random_.below(4) != 0) {
@@ -295,8 +309,8 @@ class Edits {
     }
   }
 
-  void set_member(Value value, const std::string& key, Model& model, const std::vector<Model::Child*>& same,
-                  bool duplicate, bool closed) {
+  void set_member(Value value, const std::string& key, Model& model,
+                  const std::vector<Model::Child*>& same, bool duplicate, bool closed) {
     const std::string text = fresh();
     const bool lost = !same.empty() && !same[0]->inserted && !same[0]->value.replaced &&
                       edited_inside(same[0]->value);
@@ -315,12 +329,14 @@ class Edits {
                      const std::vector<Model::Child*>& same, bool duplicate, bool closed) {
     // Nothing to remove is fine anywhere.
     const bool absent = same.empty() || same[0]->inserted;
-    const bool lost = !absent && !same[0]->removed && !same[0]->value.replaced && edited_inside(same[0]->value);
+    const bool lost =
+        !absent && !same[0]->removed && !same[0]->value.replaced && edited_inside(same[0]->value);
     const bool allowed = !duplicate && (absent || !closed) && !lost;
     RC_ASSERT(patch_.remove_member(value, key).has_value() == allowed);
     if (!allowed || same.empty()) return;
     if (absent) {
-      std::erase_if(model.children, [&](const auto& c) { return c.inserted && c.key == quote(key); });
+      std::erase_if(model.children,
+                    [&](const auto& c) { return c.inserted && c.key == quote(key); });
     } else {
       remove(*same[0]);
     }
@@ -359,7 +375,8 @@ class Edits {
 void check_untouched(const Model& model, const Patch& patch) {
   if (model.replaced) return;
   if (model.kind == 's') {
-    for (const auto& edit : patch.edits()) RC_ASSERT(edit.end <= model.begin || edit.begin >= model.end);
+    for (const auto& edit : patch.edits())
+      RC_ASSERT(edit.end <= model.begin || edit.begin >= model.end);
   }
   for (const Model::Child& child : model.children) {
     if (!child.inserted && !child.removed) check_untouched(child.value, patch);

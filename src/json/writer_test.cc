@@ -26,7 +26,10 @@ TEST(Writer, NumbersThatJsonCannotSayAreNull) {
 }
 
 TEST(Quote, BytesThatAreNotUtf8BecomeReplacementCharacters) {
-  EXPECT_EQ(quote("a\xFF" "b\xC3"), "\"a\xEF\xBF\xBD" "b\xEF\xBF\xBD\"");
+  EXPECT_EQ(quote("a\xFF"
+                  "b\xC3"),
+            "\"a\xEF\xBF\xBD"
+            "b\xEF\xBF\xBD\"");
 }
 
 TEST(Quote, AnyBytesGiveAStringThatParsesAndUtf8ComesBackUnchanged) {

@@ -118,8 +118,8 @@ Result<void> Pipeline::read(Flow& flow) {
   SBX_TRY(exchange.request, request::read_request(exchange.client));
   if (!exchange.request.model.empty()) return {};
   if (!known) {
-    return fail(Code::kNotFound,
-                fmt::format("Unknown path {} for {}", exchange.client.path, exchange.client.method));
+    return fail(Code::kNotFound, fmt::format("Unknown path {} for {}", exchange.client.path,
+                                             exchange.client.method));
   }
   // Endpoints where the model may be left out go where the default is.
   exchange.request.model = flow.config().providers.default_model;

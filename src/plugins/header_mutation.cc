@@ -9,10 +9,19 @@
 namespace signalbox::plugins {
 namespace {
 
-constexpr std::array<std::string_view, 13> kFixed = {
-    "connection",        "keep-alive", "te",             "trailer", "transfer-encoding",
-    "upgrade",           "host",       "content-length", "expect",  "x-selected-model",
-    "proxy-authenticate", "proxy-authorization", "proxy-connection"};
+constexpr std::array<std::string_view, 13> kFixed = {"connection",
+                                                     "keep-alive",
+                                                     "te",
+                                                     "trailer",
+                                                     "transfer-encoding",
+                                                     "upgrade",
+                                                     "host",
+                                                     "content-length",
+                                                     "expect",
+                                                     "x-selected-model",
+                                                     "proxy-authenticate",
+                                                     "proxy-authorization",
+                                                     "proxy-connection"};
 constexpr std::array<std::string_view, 2> kOwnPrefixes = {"x-signalbox-", "x-vsr-"};
 
 bool is_token_char(char c) {
@@ -33,7 +42,8 @@ Result<void> check(std::string_view name, std::string_view value) {
     return fail(Code::kConfig, "header_mutation may not touch this header", std::string(name));
   }
   if (!is_field_value(value)) {
-    return fail(Code::kConfig, "header_mutation has a value with control characters", std::string(name));
+    return fail(Code::kConfig, "header_mutation has a value with control characters",
+                std::string(name));
   }
   return {};
 }

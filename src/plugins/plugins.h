@@ -11,7 +11,8 @@ namespace signalbox::plugins {
 // Runs the plugins of the winning decision in the fixed order of plugins.cc. Bodies that are not JSON objects only get
 // header edits. Errors: kInvalidArgument when the body holds an edited key twice, kConfig for a header that no plugin may
 // touch.
-Result<exchange::Edits> apply_plugins(const config::Plugins& plugins, const exchange::Request& request,
+Result<exchange::Edits> apply_plugins(const config::Plugins& plugins,
+                                      const exchange::Request& request,
                                       const exchange::ClientRequest& client);
 
 }  // namespace signalbox::plugins

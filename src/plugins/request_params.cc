@@ -42,8 +42,8 @@ Result<void> lower(json::Patch& patch, Value root, std::string_view key, std::in
 
 }  // namespace
 
-Result<void> limit_params(const config::RequestParamsPlugin& plugin, const exchange::Request& request,
-                          exchange::Edits& edits) {
+Result<void> limit_params(const config::RequestParamsPlugin& plugin,
+                          const exchange::Request& request, exchange::Edits& edits) {
   if (request.document.empty() || !request.document.root().is_object()) return {};
   const Value root = request.document.root();
   json::Patch& patch = edits.body;
@@ -54,7 +54,8 @@ Result<void> limit_params(const config::RequestParamsPlugin& plugin, const excha
     return (strip && !is_known_field(name)) || std::ranges::find(blocked, name) != blocked.end();
   }));
   if (plugin.max_tokens_limit) {
-    for (const std::string_view key : {"max_tokens", "max_completion_tokens", "max_output_tokens"}) {
+    for (const std::string_view key :
+         {"max_tokens", "max_completion_tokens", "max_output_tokens"}) {
       SBX_CHECK_OK(lower(patch, root, key, *plugin.max_tokens_limit));
     }
   }

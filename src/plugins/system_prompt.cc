@@ -112,8 +112,8 @@ Result<bool> edit_body(const config::SystemPromptPlugin& plugin, const exchange:
 
 }  // namespace
 
-Result<void> add_system_prompt(const config::SystemPromptPlugin& plugin, const exchange::Request& request,
-                               exchange::Edits& edits) {
+Result<void> add_system_prompt(const config::SystemPromptPlugin& plugin,
+                               const exchange::Request& request, exchange::Edits& edits) {
   if (!plugin.enabled || plugin.system_prompt.empty()) return {};
   if (request.document.empty() || !request.document.root().is_object()) return {};
   SBX_TRY(edits.injected_system_prompt, edit_body(plugin, request, edits.body));

@@ -16,7 +16,7 @@ namespace signalbox::plugins {
 // A text may be a string or a list of parts; of parts, kInsert edits the first that has text and kAppend the last. What
 // the client wrote stays byte for byte. Nothing is done when disabled or when the prompt is empty, and for other APIs.
 // Sets edits.injected_system_prompt. Errors: kInvalidArgument when an edited key occurs twice.
-Result<void> add_system_prompt(const config::SystemPromptPlugin& plugin, const exchange::Request& request,
-                               exchange::Edits& edits);
+Result<void> add_system_prompt(const config::SystemPromptPlugin& plugin,
+                               const exchange::Request& request, exchange::Edits& edits);
 
 }  // namespace signalbox::plugins

@@ -63,7 +63,8 @@ class PartReader {
     }
     std::size_t index = 0;
     for (const Value element : inner->element_range()) {
-      SBX_TRY(const Object block, as_object(element, fmt::format("{}.content[{}]", part.path, index++)));
+      SBX_TRY(const Object block,
+              as_object(element, fmt::format("{}.content[{}]", part.path, index++)));
       SBX_TRY(const std::optional<Value> text, find_string(block, "text"));
       if (text) tool_texts_.push_back(pool_.keep(*text));
       SBX_TRY(const std::optional<Value> type, find_string(block, "type"));
@@ -83,7 +84,8 @@ class PartReader {
 Result<Content> read_content(Value value, const std::string& path, TextPool& pool) {
   if (value.is_string()) return Content{.text = pool.keep(value)};
   if (!value.is_array()) {
-    return fail(Code::kInvalidArgument, fmt::format("'{}' must be a string or an array", path), path);
+    return fail(Code::kInvalidArgument, fmt::format("'{}' must be a string or an array", path),
+                path);
   }
   PartReader reader(pool);
   std::size_t index = 0;

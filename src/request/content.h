@@ -9,8 +9,8 @@
 namespace signalbox::request {
 
 struct Content {
-  std::string_view text;         // parts joined by newlines; texts inside tool results are not part of it
-  std::string_view tool_text;    // text of tool results (Anthropic blocks)
+  std::string_view text;  // parts joined by newlines; texts inside tool results are not part of it
+  std::string_view tool_text;  // text of tool results (Anthropic blocks)
   bool has_image = false;
   bool has_tool_use = false;     // the assistant calls a tool (Anthropic block)
   bool has_tool_result = false;  // a tool answers (Anthropic block)

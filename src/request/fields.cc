@@ -67,7 +67,8 @@ Result<std::optional<std::int64_t>> find_count(const Object& object, std::string
   SBX_TRY(const std::optional<json::Value> found, find_any(object, key));
   if (!found) return std::nullopt;
   const std::optional<std::int64_t> value = found->integer();
-  if (!value || *value < 0) return wrong_type(member_path(object, key), "a whole number, 0 or more");
+  if (!value || *value < 0)
+    return wrong_type(member_path(object, key), "a whole number, 0 or more");
   return value;
 }
 

@@ -69,14 +69,15 @@ Result<Message> read_responses_item(const Object& item, TextPool& pool) {
   return Message{role, content.text, content.has_image};
 }
 
-Result<void> append_prompt_text(Value prompt, std::string_view key, std::vector<std::string_view>& out,
-                                TextPool& pool) {
+Result<void> append_prompt_text(Value prompt, std::string_view key,
+                                std::vector<std::string_view>& out, TextPool& pool) {
   if (prompt.is_string()) {
     out.push_back(pool.keep(prompt));
     return {};
   }
   if (!prompt.is_array() && !prompt.is_object()) {
-    return fail(Code::kInvalidArgument, fmt::format("'{}' must be a string or an array", key), std::string(key));
+    return fail(Code::kInvalidArgument, fmt::format("'{}' must be a string or an array", key),
+                std::string(key));
   }
   for (const Value element : prompt.element_range()) {
     if (element.is_string()) out.push_back(pool.keep(element));
@@ -146,8 +147,8 @@ Result<void> read_responses(const Object& body, Request& request, TextPool& pool
   return {};
 }
 
-Result<void> read_prompt(const Object& body, std::initializer_list<std::string_view> keys, Request& request,
-                         TextPool& pool) {
+Result<void> read_prompt(const Object& body, std::initializer_list<std::string_view> keys,
+                         Request& request, TextPool& pool) {
   std::vector<std::string_view> texts;
   for (const std::string_view key : keys) {
     SBX_TRY(const std::optional<Value> prompt, find_any(body, key));

@@ -115,7 +115,8 @@ Result<void> read_texts(const Object& body, Request& request, TextPool& pool) {
 }
 
 void sum_up(Request& request) {
-  for (const exchange::Message& message : request.messages) request.text_bytes += message.text.size();
+  for (const exchange::Message& message : request.messages)
+    request.text_bytes += message.text.size();
   request.context_tokens = static_cast<std::int64_t>(request.text_bytes / kBytesPerToken);
   for (const exchange::Message& message : std::views::reverse(request.messages)) {
     if (message.role != "user") continue;

@@ -25,7 +25,8 @@ class Read {
   std::string error() const { return result_ ? "accepted" : result_.error().message; }
   std::string param() const { return result_ ? "accepted" : result_.error().param; }
   bool points_into_body(std::string_view text) const {
-    return text.data() >= client_.body.data() && text.data() <= client_.body.data() + client_.body.size();
+    return text.data() >= client_.body.data() &&
+           text.data() <= client_.body.data() + client_.body.size();
   }
 
  private:
@@ -88,7 +89,8 @@ TEST(ReadRequest, JoinsTextPartsAndSeesImages) {
 }
 
 TEST(ReadRequest, WordsCannotHideInAPartOfUnknownType) {
-  const Read read = chat(R"({"model":"m","messages":[{"role":"user","content":[{"type":"x","text":"secret"}]}]})");
+  const Read read = chat(
+      R"({"model":"m","messages":[{"role":"user","content":[{"type":"x","text":"secret"}]}]})");
   EXPECT_EQ(read->user_text, "secret");
 }
 
@@ -110,13 +112,16 @@ TEST(ReadRequest, TypeErrorsNameTheField) {
   EXPECT_EQ(param(R"({"model":"m","messages":[]})"), "messages");
   EXPECT_EQ(param(R"({"model":"m","messages":["x"]})"), "messages[0]");
   EXPECT_EQ(param(R"({"model":"m","messages":[{"content":"x"}]})"), "messages[0].role");
-  EXPECT_EQ(param(R"({"model":"m","messages":[{"role":"user","content":5}]})"), "messages[0].content");
-  EXPECT_EQ(param(R"({"model":"m","messages":[{"role":"user","content":[{"type":"text","text":1}]}]})"),
-            "messages[0].content[0].text");
+  EXPECT_EQ(param(R"({"model":"m","messages":[{"role":"user","content":5}]})"),
+            "messages[0].content");
+  EXPECT_EQ(
+      param(R"({"model":"m","messages":[{"role":"user","content":[{"type":"text","text":1}]}]})"),
+      "messages[0].content[0].text");
   const std::string tail = R"(,"messages":[{"role":"user","content":"x"}]})";
   EXPECT_EQ(param(R"({"model":"m","stream":"yes")" + tail), "stream");
   EXPECT_EQ(param(R"({"model":"m","stream_options":[])" + tail), "stream_options");
-  EXPECT_EQ(param(R"({"model":"m","stream_options":{"include_usage":1})" + tail), "stream_options.include_usage");
+  EXPECT_EQ(param(R"({"model":"m","stream_options":{"include_usage":1})" + tail),
+            "stream_options.include_usage");
   EXPECT_EQ(param(R"({"model":"m","max_tokens":-1)" + tail), "max_tokens");
   EXPECT_EQ(param(R"({"model":"m","n":1.5)" + tail), "n");
   EXPECT_EQ(param(R"({"model":"m","tools":{})" + tail), "tools");
@@ -127,12 +132,15 @@ TEST(ReadRequest, TypeErrorsNameTheField) {
 
 TEST(ReadRequest, RepeatedKeysAreRefusedAtEveryLevelAlsoInEscapedForm) {
   const auto param = [](std::string body) { return chat(std::move(body)).param(); };
-  EXPECT_EQ(param(R"({"model":"a","mod\u0065l":"b","messages":[{"role":"user","content":"x"}]})"), "model");
+  EXPECT_EQ(param(R"({"model":"a","mod\u0065l":"b","messages":[{"role":"user","content":"x"}]})"),
+            "model");
   EXPECT_EQ(param(R"({"model":"m","messages":[],"messages":[]})"), "messages");
   EXPECT_EQ(param(R"({"model":"m","messages":[{"role":"user","content":"x","content":"y"}]})"),
             "messages[0].content");
-  EXPECT_EQ(param(R"({"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"a","text":"b"}]}]})"),
-            "messages[0].content[0].text");
+  EXPECT_EQ(
+      param(
+          R"({"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"a","text":"b"}]}]})"),
+      "messages[0].content[0].text");
   EXPECT_EQ(param(R"({"model":"m","stream_options":{"include_usage":true,"include_usage":false},)"
                   R"("messages":[{"role":"user","content":"x"}]})"),
             "stream_options.include_usage");
@@ -142,7 +150,8 @@ TEST(ReadRequest, RepeatedKeysAreRefusedAtEveryLevelAlsoInEscapedForm) {
 }
 
 TEST(ReadRequest, ErrorsNeverRepeatWhatTheClientWrote) {
-  EXPECT_EQ(chat(R"({"model":"m","stream":"my secret","messages":[]})").error(), "'stream' must be true or false");
+  EXPECT_EQ(chat(R"({"model":"m","stream":"my secret","messages":[]})").error(),
+            "'stream' must be true or false");
 }
 
 TEST(ReadRequest, AnEmptyOrBrokenBodyIsRefused) {
@@ -169,12 +178,14 @@ TEST(ReadRequest, EmbeddingsRerankAndScoreGiveTheirText) {
 }
 
 TEST(ReadRequest, ReadsTheResponsesApi) {
-  EXPECT_EQ(messages_of(Read("/v1/responses", R"({"model":"m","instructions":"I","input":"hello"})")),
-            "system:I|user:hello|");
-  const Read items("/v1/responses",
-                   R"({"model":"m","max_output_tokens":5,"input":[{"role":"user","content":[{"type":"input_text",)"
-                   R"("text":"q"},{"type":"input_image","image_url":"x"}]},{"type":"function_call","name":"f"},)"
-                   R"({"type":"function_call_output","call_id":"1","output":"42"}]})");
+  EXPECT_EQ(
+      messages_of(Read("/v1/responses", R"({"model":"m","instructions":"I","input":"hello"})")),
+      "system:I|user:hello|");
+  const Read items(
+      "/v1/responses",
+      R"({"model":"m","max_output_tokens":5,"input":[{"role":"user","content":[{"type":"input_text",)"
+      R"("text":"q"},{"type":"input_image","image_url":"x"}]},{"type":"function_call","name":"f"},)"
+      R"({"type":"function_call_output","call_id":"1","output":"42"}]})");
   ASSERT_TRUE(items.ok()) << items.error();
   EXPECT_EQ(messages_of(items), "user:q+image|assistant:+calls|tool:42|");
   EXPECT_TRUE(items->active_tool_loop);
@@ -200,7 +211,9 @@ TEST(ReadRequest, FormsAndUnknownPathsAreLeftAlone) {
   EXPECT_TRUE(form->document.empty());
   EXPECT_EQ(form->model, "");
   EXPECT_TRUE(Read("/v1/whatever", "[1]").ok());
-  EXPECT_EQ(Read("/v1/whatever", R"({"model":"m"})", "application/vnd.api+json; charset=utf-8")->model, "m");
+  EXPECT_EQ(
+      Read("/v1/whatever", R"({"model":"m"})", "application/vnd.api+json; charset=utf-8")->model,
+      "m");
   EXPECT_FALSE(Read("/v1/whatever", "{").ok());
   EXPECT_TRUE(Read("/v1/whatever", "{", "text/plain").ok());
 }

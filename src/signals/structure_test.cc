@@ -103,7 +103,7 @@ TEST(Structure, AnswersInBoundedTimeWhenEverySearchReadsToTheEnd) {
 }
 
 TEST(Structure, RulesThatCannotWorkAreRefusedByName) {
-  for (auto bad : {rule("count", "regex"), rule("count", "keyword_set"),
+  for (const auto& bad : {rule("count", "regex"), rule("count", "keyword_set"),
                    rule("sequence", "sequence"), rule("sum", "regex"), rule("count", "image")}) {
     const auto structures = Structures::compile(std::vector{bad});
     ASSERT_FALSE(structures);

@@ -19,8 +19,8 @@ Runnable probe() {
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
     found.tables[found.count++] = &avx2_kernels();
   }
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl")) {
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
     found.tables[found.count++] = &avx512_kernels();
   }
 #endif

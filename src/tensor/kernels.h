@@ -38,8 +38,8 @@ struct Kernels {
   // row = exp(row - max(row)) / sum; `count` floats, at least 1.
   void (*softmax)(float* row, std::size_t count);
   // out = (x + residual - mean) / sqrt(variance + epsilon) * scale + shift over one row; residual may be null, out may be x.
-  void (*layer_norm)(const float* x, const float* residual, const float* scale, const float* shift, float epsilon,
-                     std::size_t count, float* out);
+  void (*layer_norm)(const float* x, const float* residual, const float* scale, const float* shift,
+                     float epsilon, std::size_t count, float* out);
   // sum += x
   void (*accumulate)(const float* x, std::size_t count, float* sum);
   // Dot product of signed bytes with floats; for int8 nearest-neighbour tables.

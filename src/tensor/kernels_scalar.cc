@@ -13,7 +13,8 @@ float activate(float x, Activation activation) {
 void gemm(const Gemm& g) {
   for (std::size_t first = 0; first < g.columns; first += Kernels::kPanel) {
     const float* panel = g.b + first / Kernels::kPanel * g.b_panel_stride;
-    const std::size_t width = g.columns - first < Kernels::kPanel ? g.columns - first : Kernels::kPanel;
+    const std::size_t width =
+        g.columns - first < Kernels::kPanel ? g.columns - first : Kernels::kPanel;
     for (std::size_t row = 0; row < g.rows; ++row) {
       float sums[Kernels::kPanel] = {};
       for (std::size_t k = 0; k < g.depth; ++k) {
@@ -37,8 +38,8 @@ void softmax(float* row, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) row[i] /= sum;
 }
 
-void layer_norm(const float* x, const float* residual, const float* scale, const float* shift, float epsilon,
-                std::size_t count, float* out) {
+void layer_norm(const float* x, const float* residual, const float* scale, const float* shift,
+                float epsilon, std::size_t count, float* out) {
   double mean = 0;
   for (std::size_t i = 0; i < count; ++i) {
     out[i] = x[i] + (residual != nullptr ? residual[i] : 0.0f);

@@ -31,8 +31,8 @@ INSTANTIATE_TEST_SUITE_P(OfThisCpu, KernelTable,
                          });
 
 // A product in double precision straight from the definition, with no panels and no tiles.
-float expected(const std::vector<float>& a, const std::vector<float>& w, float bias, std::size_t row,
-               std::size_t column, std::size_t depth, Activation activation) {
+float expected(const std::vector<float>& a, const std::vector<float>& w, float bias,
+               std::size_t row, std::size_t column, std::size_t depth, Activation activation) {
   double sum = bias;
   for (std::size_t k = 0; k < depth; ++k) {
     sum += static_cast<double>(a[row * depth + k]) * static_cast<double>(w[column * depth + k]);
@@ -54,7 +54,9 @@ TEST_P(KernelTable, LinearLayerEqualsTheDefinitionForEveryTileRemainder) {
           std::vector<float> c(rows * columns + 1, 77.0f);
           layer.apply(a.data(), depth, rows, c.data(), columns, activation);
           for (std::size_t i = 0; i < rows * columns; ++i) {
-            ASSERT_NEAR(c[i], expected(a, weights, bias[i % columns], i / columns, i % columns, depth, activation),
+            ASSERT_NEAR(c[i],
+                        expected(a, weights, bias[i % columns], i / columns, i % columns, depth,
+                                 activation),
                         2e-5)
                 << "rows " << rows << " columns " << columns << " depth " << depth << " at " << i;
           }
@@ -97,9 +99,11 @@ TEST_P(KernelTable, SoftmaxSumsToOneAndSurvivesHugeValues) {
     if (count > 2) row[0] = -1e30f;
     std::vector<double> wanted(count);
     double sum = 0;
-    for (std::size_t i = 0; i < count; ++i) sum += wanted[i] = std::exp(static_cast<double>(row[i]) - 80.0);
+    for (std::size_t i = 0; i < count; ++i)
+      sum += wanted[i] = std::exp(static_cast<double>(row[i]) - 80.0);
     GetParam()->softmax(row.data(), count);
-    for (std::size_t i = 0; i < count; ++i) ASSERT_NEAR(row[i], wanted[i] / sum, 1e-6) << count << " at " << i;
+    for (std::size_t i = 0; i < count; ++i)
+      ASSERT_NEAR(row[i], wanted[i] / sum, 1e-6) << count << " at " << i;
   }
 }
 
@@ -109,11 +113,14 @@ TEST_P(KernelTable, LayerNormEqualsTheDefinition) {
     const auto scale = noise(count, 8), shift = noise(count, 9);
     double mean = 0, variance = 0;
     for (std::size_t i = 0; i < count; ++i) mean += static_cast<double>(x[i] + residual[i]) / count;
-    for (std::size_t i = 0; i < count; ++i) variance += std::pow(x[i] + residual[i] - mean, 2) / count;
+    for (std::size_t i = 0; i < count; ++i)
+      variance += std::pow(x[i] + residual[i] - mean, 2) / count;
     std::vector<float> out(count);
-    GetParam()->layer_norm(x.data(), residual.data(), scale.data(), shift.data(), 1e-5f, count, out.data());
+    GetParam()->layer_norm(x.data(), residual.data(), scale.data(), shift.data(), 1e-5f, count,
+                           out.data());
     for (std::size_t i = 0; i < count; ++i) {
-      const double wanted = (x[i] + residual[i] - mean) / std::sqrt(variance + 1e-5) * scale[i] + shift[i];
+      const double wanted =
+          (x[i] + residual[i] - mean) / std::sqrt(variance + 1e-5) * scale[i] + shift[i];
       ASSERT_NEAR(out[i], wanted, 1e-5) << count << " at " << i;
     }
   }
@@ -132,10 +139,12 @@ TEST_P(KernelTable, ByteDotProductEqualsTheDefinition) {
   for (std::size_t count = 1; count <= 80; ++count) {
     Random random(count);
     std::vector<std::int8_t> a(count);
-    for (auto& value : a) value = static_cast<std::int8_t>(static_cast<int>(random.below(256)) - 128);
+    for (auto& value : a)
+      value = static_cast<std::int8_t>(static_cast<int>(random.below(256)) - 128);
     const auto b = noise(count, 11);
     double wanted = 0;
-    for (std::size_t i = 0; i < count; ++i) wanted += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+    for (std::size_t i = 0; i < count; ++i)
+      wanted += static_cast<double>(a[i]) * static_cast<double>(b[i]);
     ASSERT_NEAR(GetParam()->dot_i8(a.data(), b.data(), count), wanted, 1e-2);
   }
 }

@@ -136,8 +136,7 @@ void run_rows(const Gemm& g, const Tile& tile, std::size_t rows) {
 void gemm(const Gemm& g) {
   constexpr std::size_t kTileColumns = kTileVectors * kLanes;
   for (std::size_t column = 0; column < g.columns; column += kTileColumns) {
-    const float* b =
-        g.b + column / Kernels::kPanel * g.b_panel_stride + column % Kernels::kPanel;
+    const float* b = g.b + column / Kernels::kPanel * g.b_panel_stride + column % Kernels::kPanel;
     const std::size_t left = g.columns - column;
     for (std::size_t row = 0; row < g.rows; row += kTileRows) {
       const Tile tile{g.a + row * g.a_stride, b, g.c + row * g.c_stride + column, column,
@@ -178,8 +177,8 @@ void softmax(float* row, std::size_t count) {
   for (std::size_t i = whole; i < count; ++i) row[i] *= factor;
 }
 
-void layer_norm(const float* x, const float* residual, const float* scale, const float* shift, float epsilon,
-                std::size_t count, float* out) {
+void layer_norm(const float* x, const float* residual, const float* scale, const float* shift,
+                float epsilon, std::size_t count, float* out) {
   const std::size_t whole = count / kLanes * kLanes;
   Floats sums = {};
   for (std::size_t i = 0; i < whole; i += kLanes) {
@@ -189,7 +188,8 @@ void layer_norm(const float* x, const float* residual, const float* scale, const
     store(out + i, value);
   }
   float sum = sum_of(sums);
-  for (std::size_t i = whole; i < count; ++i) sum += out[i] = x[i] + (residual != nullptr ? residual[i] : 0.0f);
+  for (std::size_t i = whole; i < count; ++i)
+    sum += out[i] = x[i] + (residual != nullptr ? residual[i] : 0.0f);
   const float mean = sum / static_cast<float>(count);
   Floats squares = {};
   for (std::size_t i = 0; i < whole; i += kLanes) {
@@ -202,7 +202,8 @@ void layer_norm(const float* x, const float* residual, const float* scale, const
   for (std::size_t i = 0; i < whole; i += kLanes) {
     store(out + i, (load(out + i) - mean) * factor * load(scale + i) + load(shift + i));
   }
-  for (std::size_t i = whole; i < count; ++i) out[i] = (out[i] - mean) * factor * scale[i] + shift[i];
+  for (std::size_t i = whole; i < count; ++i)
+    out[i] = (out[i] - mean) * factor * scale[i] + shift[i];
 }
 
 void accumulate(const float* x, std::size_t count, float* sum) {

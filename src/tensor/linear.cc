@@ -13,13 +13,14 @@ Linear::Linear(const Kernels& kernels, std::size_t depth, std::size_t columns)
 
 void Linear::set_output(std::size_t column, const float* weights, float bias, float factor) {
   SBX_ASSERT(column < columns_);
-  float* to = panels_.data() + column / Kernels::kPanel * depth_ * Kernels::kPanel + column % Kernels::kPanel;
+  float* to = panels_.data() + column / Kernels::kPanel * depth_ * Kernels::kPanel +
+              column % Kernels::kPanel;
   for (std::size_t k = 0; k < depth_; ++k) to[k * Kernels::kPanel] = weights[k] * factor;
   bias_.data()[column] = bias * factor;
 }
 
-void Linear::apply(const float* a, std::size_t a_stride, std::size_t rows, float* c, std::size_t c_stride,
-                   Activation activation) const {
+void Linear::apply(const float* a, std::size_t a_stride, std::size_t rows, float* c,
+                   std::size_t c_stride, Activation activation) const {
   Gemm g;
   g.a = a;
   g.a_stride = a_stride;

@@ -10,16 +10,19 @@
 namespace signalbox::tokenize {
 namespace {
 
-constexpr Range kSpaces[] = {{0x9, 0xA},       {0xD, 0xD},       {0x20, 0x20},     {0xA0, 0xA0},     {0x1680, 0x1680},
-                             {0x2000, 0x200A}, {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x205F}, {0x3000, 0x3000}};
+constexpr Range kSpaces[] = {{0x9, 0xA},       {0xD, 0xD},       {0x20, 0x20},     {0xA0, 0xA0},
+                             {0x1680, 0x1680}, {0x2000, 0x200A}, {0x2028, 0x2029}, {0x202F, 0x202F},
+                             {0x205F, 0x205F}, {0x3000, 0x3000}};
 constexpr Range kAsciiPunctuation[] = {{0x21, 0x2F}, {0x3A, 0x40}, {0x5B, 0x60}, {0x7B, 0x7E}};
 constexpr Range kAsciiDropped[] = {{0x0, 0x8}, {0xB, 0xC}, {0xE, 0x1F}, {0x7F, 0x7F}};
 // The CJK blocks of the original BERT tokenizer. 2B920 (not 2B820) is how the reference has it.
-constexpr Range kIdeographs[] = {{0x3400, 0x4DBF},   {0x4E00, 0x9FFF},   {0xF900, 0xFAFF},  {0x20000, 0x2A6DF},
-                                 {0x2A700, 0x2B81F}, {0x2B920, 0x2CEAF}, {0x2F800, 0x2FA1F}};
+constexpr Range kIdeographs[] = {{0x3400, 0x4DBF},   {0x4E00, 0x9FFF},   {0xF900, 0xFAFF},
+                                 {0x20000, 0x2A6DF}, {0x2A700, 0x2B81F}, {0x2B920, 0x2CEAF},
+                                 {0x2F800, 0x2FA1F}};
 
 void paint(std::vector<Class>& classes, std::span<const Range> ranges, Class value) {
-  for (const Range& range : ranges) std::fill(&classes[range.first], &classes[range.last] + 1, value);
+  for (const Range& range : ranges)
+    std::fill(&classes[range.first], &classes[range.last] + 1, value);
 }
 
 bool continues(std::string_view text, std::size_t index) {
@@ -29,15 +32,19 @@ bool continues(std::string_view text, std::size_t index) {
 }  // namespace
 
 Decoded decode_utf8(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i])); };
+  const auto byte = [&](std::size_t i) {
+    return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i]));
+  };
   const std::uint32_t lead = byte(0);
   if (lead < 0x80) return {lead, 1};
-  if (lead >= 0xC2 && lead < 0xE0 && continues(text, 1)) return {(lead & 0x1F) << 6 | (byte(1) & 0x3F), 2};
+  if (lead >= 0xC2 && lead < 0xE0 && continues(text, 1))
+    return {(lead & 0x1F) << 6 | (byte(1) & 0x3F), 2};
   if (lead >= 0xE0 && lead < 0xF0 && continues(text, 1) && continues(text, 2)) {
     const std::uint32_t point = (lead & 0x0F) << 12 | (byte(1) & 0x3F) << 6 | (byte(2) & 0x3F);
     if (point >= 0x800 && (point < 0xD800 || point > 0xDFFF)) return {point, 3};
   }
-  if (lead >= 0xF0 && lead < 0xF5 && continues(text, 1) && continues(text, 2) && continues(text, 3)) {
+  if (lead >= 0xF0 && lead < 0xF5 && continues(text, 1) && continues(text, 2) &&
+      continues(text, 3)) {
     const std::uint32_t point =
         (lead & 0x07) << 18 | (byte(1) & 0x3F) << 12 | (byte(2) & 0x3F) << 6 | (byte(3) & 0x3F);
     if (point >= 0x10000 && point <= 0x10FFFF) return {point, 4};
@@ -98,13 +105,14 @@ const ClassTable& class_table() {
 int decompose(std::uint32_t point, std::array<std::uint32_t, 8>& out) {
   utf8proc_int32_t points[8];
   int bound_class = 0;
-  const auto count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(point), points, 8, UTF8PROC_DECOMPOSE,
-                                             &bound_class);
+  const auto count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(point), points, 8,
+                                             UTF8PROC_DECOMPOSE, &bound_class);
   if (count < 1 || count > 8) {
     out[0] = point;
     return 1;
   }
-  for (int i = 0; i < count; ++i) out[static_cast<std::size_t>(i)] = static_cast<std::uint32_t>(points[i]);
+  for (int i = 0; i < count; ++i)
+    out[static_cast<std::size_t>(i)] = static_cast<std::uint32_t>(points[i]);
   return static_cast<int>(count);
 }
 

@@ -12,7 +12,8 @@ struct Range {
   std::uint32_t last;  // inclusive
 };
 
-std::span<const Range> dropped_ranges();      // control, format and private use; removed before anything else
+std::span<const Range>
+dropped_ranges();  // control, format and private use; removed before anything else
 std::span<const Range> mark_ranges();         // non-spacing marks; removed after decomposition
 std::span<const Range> punctuation_ranges();  // each is a word of its own
 

@@ -23,7 +23,8 @@ bool strip_marker(std::string_view& piece) {
 
 // As the reference reads a line: without white space at its end.
 std::string_view trim_end(std::string_view line) {
-  while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t')) line.remove_suffix(1);
+  while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t'))
+    line.remove_suffix(1);
   return line;
 }
 
@@ -41,7 +42,8 @@ Result<Vocabulary> Vocabulary::from_lines(std::string_view lines) {
 
 Result<Vocabulary> Vocabulary::from_pieces(std::vector<std::string> pieces) {
   if (pieces.empty()) return fail(Code::kCorrupt, "the vocabulary is empty");
-  if (pieces.size() > limits::kVocabularyPiecesMax) return fail(Code::kCorrupt, "the vocabulary has too many pieces");
+  if (pieces.size() > limits::kVocabularyPiecesMax)
+    return fail(Code::kCorrupt, "the vocabulary has too many pieces");
   Vocabulary vocabulary;
   vocabulary.size_ = static_cast<int>(pieces.size());
   vocabulary.slots_.resize(std::bit_ceil(pieces.size() * 2 + 2));
@@ -61,15 +63,17 @@ void Vocabulary::insert(std::string_view piece, int id) {
   std::size_t at = hash & mask;
   while (slots_[at].id >= 0) {
     Slot& slot = slots_[at];
-    const bool same = slot.continues == continues && std::string_view(text_).substr(slot.begin, slot.bytes) == piece;
+    const bool same = slot.continues == continues &&
+                      std::string_view(text_).substr(slot.begin, slot.bytes) == piece;
     if (same) {
       slot.id = id;
       return;
     }
     at = (at + 1) & mask;
   }
-  slots_[at] = {static_cast<std::uint32_t>(hash >> 32), id, static_cast<std::uint32_t>(text_.size()),
-                static_cast<std::uint16_t>(piece.size()), continues};
+  slots_[at] = {static_cast<std::uint32_t>(hash >> 32), id,
+                static_cast<std::uint32_t>(text_.size()), static_cast<std::uint16_t>(piece.size()),
+                continues};
   text_ += piece;
   bytes_max_ = std::max(bytes_max_, piece.size());
 }
@@ -79,7 +83,8 @@ int Vocabulary::find(std::string_view bytes, bool continues, std::uint64_t hash)
   for (std::size_t at = hash & mask; slots_[at].id >= 0; at = (at + 1) & mask) {
     const Slot& slot = slots_[at];
     if (slot.hash == static_cast<std::uint32_t>(hash >> 32) && slot.continues == continues &&
-        slot.bytes == bytes.size() && bytes == std::string_view(text_.data() + slot.begin, slot.bytes)) {
+        slot.bytes == bytes.size() &&
+        bytes == std::string_view(text_.data() + slot.begin, slot.bytes)) {
       return slot.id;
     }
   }

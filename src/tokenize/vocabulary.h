@@ -16,7 +16,8 @@ namespace signalbox::tokenize {
 // only look up, what is in the table comes from the model file.
 class PieceHash {
  public:
-  explicit PieceHash(bool continues) : value_(continues ? 0x9ae16a3b2f90404fULL : 0xcbf29ce484222325ULL) {}
+  explicit PieceHash(bool continues)
+      : value_(continues ? 0x9ae16a3b2f90404fULL : 0xcbf29ce484222325ULL) {}
   void add(char byte) { value_ = (value_ ^ static_cast<unsigned char>(byte)) * 0x100000001b3ULL; }
   std::uint64_t value() const { return value_ ^ (value_ >> 29); }
 

@@ -97,7 +97,8 @@ class Scanner {
 
   void release_marks() {
     if (marks_.empty()) return;
-    std::stable_sort(marks_.begin(), marks_.end(), [](const Mark& a, const Mark& b) { return a.order < b.order; });
+    std::stable_sort(marks_.begin(), marks_.end(),
+                     [](const Mark& a, const Mark& b) { return a.order < b.order; });
     for (const Mark& mark : marks_) split(lower(mark.point));
     marks_.clear();
   }
@@ -154,7 +155,9 @@ void WordPiece::cut(std::string_view word, std::vector<std::int32_t>& ids) const
     std::size_t bytes = longest;
     for (; bytes > 0; --bytes) {
       // Only whole characters: the next byte must start one.
-      if (begin + bytes < word.size() && (static_cast<unsigned char>(word[begin + bytes]) & 0xC0) == 0x80) continue;
+      if (begin + bytes < word.size() &&
+          (static_cast<unsigned char>(word[begin + bytes]) & 0xC0) == 0x80)
+        continue;
       id = vocabulary_.find(word.substr(begin, bytes), begin > 0, hashes[bytes - 1]);
       if (id >= 0) break;
     }
@@ -172,9 +175,9 @@ void WordPiece::tokenize(std::string_view text, std::vector<std::int32_t>& ids) 
   Scanner scanner(*this, ids);
   std::size_t begin = 0;
   for (std::size_t at = text.find('['); at != std::string_view::npos; at = text.find('[', at)) {
-    const auto special = std::find_if(specials_.begin(), specials_.end(), [&](const Special& candidate) {
-      return text.substr(at).starts_with(candidate.text);
-    });
+    const auto special = std::find_if(
+        specials_.begin(), specials_.end(),
+        [&](const Special& candidate) { return text.substr(at).starts_with(candidate.text); });
     if (special == specials_.end()) {
       ++at;
       continue;
@@ -193,8 +196,10 @@ Result<WordPiece> WordPiece::create(Vocabulary vocabulary, WordPieceOptions opti
   for (const std::string_view name : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}) {
     if (const auto id = vocabulary.find(name)) made.specials_.push_back({std::string(name), *id});
   }
-  const auto unknown = vocabulary.find("[UNK]"), cls = vocabulary.find("[CLS]"), sep = vocabulary.find("[SEP]");
-  if (!unknown || !cls || !sep) return fail(Code::kCorrupt, "the vocabulary lacks [UNK], [CLS] or [SEP]");
+  const auto unknown = vocabulary.find("[UNK]"), cls = vocabulary.find("[CLS]"),
+             sep = vocabulary.find("[SEP]");
+  if (!unknown || !cls || !sep)
+    return fail(Code::kCorrupt, "the vocabulary lacks [UNK], [CLS] or [SEP]");
   made.unknown_ = *unknown;
   made.cls_ = *cls;
   made.sep_ = *sep;

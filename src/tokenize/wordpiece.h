@@ -14,8 +14,8 @@
 namespace signalbox::tokenize {
 
 struct WordPieceOptions {
-  bool lower_case = true;         // and strip accents, as the uncased models do
-  bool split_ideographs = true;   // each CJK ideograph is a word
+  bool lower_case = true;        // and strip accents, as the uncased models do
+  bool split_ideographs = true;  // each CJK ideograph is a word
 };
 
 class WordPiece {

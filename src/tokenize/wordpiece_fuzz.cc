@@ -14,7 +14,8 @@ namespace {
 
 WordPiece make(bool lower_case) {
   auto vocabulary = Vocabulary::from_lines(
-      "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##a\nb\n##b\nab\n##ab\ne\n##e\n?\n.\n#\n##\n[\n]\n中\n\xC3\xA9\n##\xC3\xA9\n");
+      "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##a\nb\n##b\nab\n##ab\ne\n##e\n?\n.\n#\n##\n[\n]"
+      "\n中\n\xC3\xA9\n##\xC3\xA9\n");
   if (!vocabulary) std::abort();
   auto made = WordPiece::create(std::move(*vocabulary), {.lower_case = lower_case});
   if (!made) std::abort();

@@ -32,7 +32,8 @@ Result<WordPieceOptions> read_options(const std::string& path) {
   if (!text) return options;
   SBX_TRY(const auto document, parse(*text, path));
   SBX_TRY(options.lower_case, flag(document.root(), "do_lower_case", options.lower_case));
-  SBX_TRY(options.split_ideographs, flag(document.root(), "tokenize_chinese_chars", options.split_ideographs));
+  SBX_TRY(options.split_ideographs,
+          flag(document.root(), "tokenize_chinese_chars", options.split_ideographs));
   return options;
 }
 
@@ -48,7 +49,8 @@ Result<Vocabulary> read_tokenizer_json(const std::string& path) {
   SBX_TRY(const auto model, member(document.root(), "model", path));
   SBX_TRY(const auto type, model.find("type"));
   if (type && type->string() != "WordPiece") {
-    return fail(Code::kUnsupported, fmt::format("{}: only WordPiece tokenizers are supported", path));
+    return fail(Code::kUnsupported,
+                fmt::format("{}: only WordPiece tokenizers are supported", path));
   }
   SBX_TRY(const auto vocabulary, member(model, "vocab", path));
   const auto members = vocabulary.members();
@@ -56,7 +58,8 @@ Result<Vocabulary> read_tokenizer_json(const std::string& path) {
   for (const auto& entry : members) {
     const auto id = entry.value.integer();
     if (!id || *id < 0 || static_cast<std::size_t>(*id) >= pieces.size()) {
-      return fail(Code::kCorrupt, fmt::format("{}: vocabulary ids are not 0..{}", path, pieces.size() - 1));
+      return fail(Code::kCorrupt,
+                  fmt::format("{}: vocabulary ids are not 0..{}", path, pieces.size() - 1));
     }
     pieces[static_cast<std::size_t>(*id)] = entry.key.string();
   }

