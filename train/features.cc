@@ -1,6 +1,7 @@
-// features ENCODER_DIR: reads JSON lines {"text": ...} on stdin, writes for each the mean over tokens of every hidden
-// state, [layers + 1][hidden] little-endian floats, on stdout, and the model's facts as one JSON line on stderr. Texts are
-// cut at the first window, as training examples are short.
+// features ENCODER_DIR: reads JSON lines {"text": ...} on stdin, writes for each the mean over
+// tokens of every hidden state, [layers + 1][hidden] little-endian floats, on stdout, and the
+// model's facts as one JSON line on stderr. Texts are cut at the first window, as training examples
+// are short.
 #include <fmt/core.h>
 
 #include <cstdio>

@@ -1,4 +1,5 @@
-// ids ENCODER_DIR: reads JSON lines {"text": ...} on stdin, writes the token ids of each on a line of stdout.
+// ids ENCODER_DIR: reads JSON lines {"text": ...} on stdin, writes the token ids of each on a line
+// of stdout.
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 

@@ -28,8 +28,8 @@ Result<Bert> Bert::load(const std::string& path, const BertConfig& config, const
     bert.layers_.push_back(std::move(layer));
   }
   bert.fingerprint_ = file.fingerprint();
-  bert.file_
-      .release_pages();  // the packed copy is what the passes read; of the file only words that occur
+  // The packed copy is what the passes read; of the file only the words that occur.
+  bert.file_.release_pages();
   return bert;
 }
 
@@ -103,8 +103,8 @@ void Bert::embed(std::span<const std::int32_t> ids, BertScratch& scratch) const 
   }
 }
 
-// softmax(Q K^T) V per head, from scratch.qkv to scratch.context. Query rows go in blocks so that their scores stay in
-// the first-level cache.
+// softmax(Q K^T) V per head, from scratch.qkv to scratch.context. Query rows go in blocks so that
+// their scores stay in the first-level cache.
 void Bert::attend(std::size_t tokens, BertScratch& scratch) const {
   constexpr std::size_t kBlock = 12;
   const std::size_t hidden = config_.hidden, width = hidden / config_.heads, stride = 3 * hidden;

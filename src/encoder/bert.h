@@ -1,5 +1,6 @@
-// The BERT encoder (Devlin et al. 2018): embeddings, then layers of self-attention and feed-forward, each with residual
-// and LayerNorm. Weights are packed for this CPU's kernels at load; the word embedding table stays in the mapped file.
+// The BERT encoder (Devlin et al. 2018): embeddings, then layers of self-attention and
+// feed-forward, each with residual and LayerNorm. Weights are packed for this CPU's kernels at
+// load; the word embedding table stays in the mapped file.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +27,8 @@ struct BertConfig {
   std::size_t types = 0;
   float epsilon = 1e-12f;  // of LayerNorm
 
-  // From config.json. Errors: kCorrupt (missing or absurd numbers), kUnsupported (not a BERT with erf GELU and absolute
-  // positions).
+  // From config.json. Errors: kCorrupt (missing or absurd numbers), kUnsupported (not a BERT with
+  // erf GELU and absolute positions).
   static Result<BertConfig> parse(std::string_view config_json);
 };
 
@@ -46,12 +47,14 @@ struct BertScratch {
 
 class Bert {
  public:
-  // Reads model.safetensors of the directory; tensor names with and without the prefix "bert.". Errors: kIo, kCorrupt.
+  // Reads model.safetensors of the directory; tensor names with and without the prefix "bert.".
+  // Errors: kIo, kCorrupt.
   static Result<Bert> load(const std::string& path, const BertConfig& config,
                            const tensor::Kernels& kernels = tensor::best_kernels());
 
-  // One pass over 1..positions ids, each in 0..vocabulary-1, [CLS] and [SEP] included by the caller. Fills
-  // scratch.hidden and scratch.means. Cost at 22M parameters, fp32, one Zen 4 core: about 0.22 ms a token.
+  // One pass over 1..positions ids, each in 0..vocabulary-1, [CLS] and [SEP] included by the
+  // caller. Fills scratch.hidden and scratch.means. Cost at 22M parameters, fp32, one Zen 4 core:
+  // about 0.22 ms a token.
   void forward(std::span<const std::int32_t> ids, BertScratch& scratch) const;
 
   const BertConfig& config() const { return config_; }

@@ -18,7 +18,8 @@ Result<BertConfig> config_of(const std::string& directory) {
   return BertConfig::parse(text);
 }
 
-// The reference library's hidden states of a random model with odd shapes (44 wide, heads of 11) and mixed dtypes.
+// The reference library's hidden states of a random model with odd shapes (44 wide, heads of 11)
+// and mixed dtypes.
 TEST(Bert, HiddenStatesEqualTheReferenceLibraryOnEveryKernelTable) {
   const auto config = config_of(testing::tiny_directory());
   ASSERT_TRUE(config) << config.error().message;

@@ -1,5 +1,6 @@
-// The domain classifier on top of the base: a small network on pooled hidden states, mixed with the votes of the nearest
-// training examples, then calibrated. Made by train/domain.py; the format stands in models/domain/README.md.
+// The domain classifier on top of the base: a small network on pooled hidden states, mixed with the
+// votes of the nearest training examples, then calibrated. Made by train/domain.py; the format
+// stands in models/domain/README.md.
 #pragma once
 
 #include <cstdint>
@@ -21,14 +22,16 @@ std::span<const std::string_view> domain_label_names();
 
 class DomainHead {
  public:
-  // Reads meta.json and head.safetensors of a directory. `hidden` and `layers` are those of the base, `fingerprint`
-  // identifies its weights. Errors: kIo (files missing), kCorrupt (damaged, or made for other weights).
+  // Reads meta.json and head.safetensors of a directory. `hidden` and `layers` are those of the
+  // base, `fingerprint` identifies its weights. Errors: kIo (files missing), kCorrupt (damaged, or
+  // made for other weights).
   static Result<DomainHead> load(const std::string& directory, std::size_t hidden,
                                  std::size_t layers, const std::string& fingerprint,
                                  const tensor::Kernels& kernels);
 
-  // `means` is BertScratch::means of one window: [layers + 1][hidden]. Returns probabilities of the labels.
-  // Cost: one small network, and hidden * examples multiplications for the neighbours (0.3 ms at 20,000).
+  // `means` is BertScratch::means of one window: [layers + 1][hidden]. Returns probabilities of the
+  // labels. Cost: one small network, and hidden * examples multiplications for the neighbours (0.3
+  // ms at 20,000).
   std::vector<float> classify(const float* means) const;
 
   const std::string& version() const { return version_; }

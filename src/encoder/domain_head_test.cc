@@ -31,7 +31,8 @@ std::string meta(const std::string& weight, const std::string& temperature = "1"
          ",\"neighbours\":{\"nearest\":2,\"sharpness\":10,\"weight\":" + weight + "}}";
 }
 
-// A linear head that says math for input 0 of the last state, and two neighbours that say law along input 1.
+// A linear head that says math for input 0 of the last state, and two neighbours that say law along
+// input 1.
 SafetensorsBuilder tensors() {
   std::vector<float> weights(14 * 2 * kHidden, 0.0f);
   weights[kMath * 2 * kHidden + kHidden] = 5;

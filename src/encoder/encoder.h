@@ -1,5 +1,6 @@
-// The encoder: text in, everything our small models can say about it out. One tokenisation and one base pass per window
-// serve all demanded heads. Immutable after load and shared by all threads; what a call scribbles on is its Workspace.
+// The encoder: text in, everything our small models can say about it out. One tokenisation and one
+// base pass per window serve all demanded heads. Immutable after load and shared by all threads;
+// what a call scribbles on is its Workspace.
 #pragma once
 
 #include <cstdint>
@@ -26,15 +27,15 @@ constexpr bool demands(Demand set, Demand one) {
 
 // The answer to one analyze(). Parts that were not demanded are empty.
 struct Analysis {
-  std::optional<Error>
-      error;  // set: nothing below is valid (kRequestTimeout from Pool, kUnsupported without a head)
-  std::vector<float>
-      embedding;  // dimension() floats, Euclidean length 1 (all 0 for a text without tokens)
-  std::vector<float> domain;  // calibrated probability of each of domain_labels(), sum 1
-  int tokens_seen = 0;  // word pieces that went through the base model, special tokens not counted
-  int tokens_total =
-      0;  // word pieces of the whole text; past limits::kTokenizeBytesMax an estimate by bytes.
-          // tokens_seen < tokens_total: the text was too long and was looked at in windows
+  // Set: nothing below is valid. kRequestTimeout from Pool, kUnsupported without a head.
+  std::optional<Error> error;
+  std::vector<float> embedding;  // dimension() floats, Euclidean length 1
+  std::vector<float> domain;     // calibrated probability of each of domain_labels(), sum 1
+  // Word pieces that went through the base model, special tokens not counted. Fewer than
+  // tokens_total: the text was too long and was looked at in windows.
+  int tokens_seen = 0;
+  // Word pieces of the whole text; past limits::kTokenizeBytesMax an estimate by bytes.
+  int tokens_total = 0;
   int passes = 0;  // base passes, one per window
   bool failed() const { return error.has_value(); }
 };
@@ -62,20 +63,23 @@ class Workspace {
 
 class Encoder {
  public:
-  // Reads a BERT sentence encoder in hub format (model.safetensors, config.json, vocab.txt or tokenizer.json) and the
-  // heads that were trained for it (domain/). Packs the weights: about 0.1 s. Errors: kIo (missing file), kCorrupt
-  // (damaged or hostile file, head made for other weights), kUnsupported (another architecture).
-  // A models directory without domain/, or one trained for another base, is not an error: see has_domain().
+  // Reads a BERT sentence encoder in hub format (model.safetensors, config.json, vocab.txt or
+  // tokenizer.json) and the heads that were trained for it (domain/). Packs the weights: about 0.1
+  // s. Errors: kIo (missing file), kCorrupt (damaged or hostile file, head made for other weights),
+  // kUnsupported (another architecture). A models directory without domain/, or one trained for
+  // another base, is not an error: see has_domain().
   static Result<std::unique_ptr<Encoder>> load(const std::string& base_directory,
                                                const std::string& models_directory);
   ~Encoder();
 
-  // Never throws for any bytes; invalid UTF-8 counts as U+FFFD. Long texts are looked at in windows: up to
-  // kEncoderTokensMax tokens in one pass, above that up to kEncoderWindowsMax windows from head to tail.
-  // Cost on one Zen 4 core in fp32: about 0.25 ms a token, at most kEncoderWindowsMax * kEncoderWindowTokens tokens.
+  // Never throws for any bytes; invalid UTF-8 counts as U+FFFD. Long texts are looked at in
+  // windows: up to kEncoderTokensMax tokens in one pass, above that up to kEncoderWindowsMax
+  // windows from head to tail. Cost on one Zen 4 core in fp32: about 0.25 ms a token, at most
+  // kEncoderWindowsMax * kEncoderWindowTokens tokens.
   Analysis analyze(std::string_view text, Demand demand, Workspace& workspace) const;
 
-  // The 14 labels of the domain head, in the order of Analysis::domain. Fixed; also valid without a head.
+  // The 14 labels of the domain head, in the order of Analysis::domain. Fixed; also valid without a
+  // head.
   static std::span<const std::string_view> domain_labels();
   bool has_domain() const;
   // Floats in an embedding (384 for the shipped base).
@@ -84,7 +88,8 @@ class Encoder {
   std::string_view kernel() const;
   // Version of the domain head's training, from its metadata; empty without a head.
   std::string_view domain_version() const;
-  // Word pieces of a text without running the model; exact for any length. Cost: about 7 ns a byte of English.
+  // Word pieces of a text without running the model; exact for any length. Cost: about 7 ns a byte
+  // of English.
   int count_tokens(std::string_view text) const;
 
  private:

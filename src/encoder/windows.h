@@ -17,8 +17,9 @@ struct WindowLimits {
   std::size_t windows_max = 0;  // at least 1
 };
 
-// One window for a short text, also for an empty one. A longer text gets as many equal windows as cover it, evenly
-// spread so that neighbours overlap; if windows_max do not cover it, windows_max evenly spread from head to tail.
+// One window for a short text, also for an empty one. A longer text gets as many equal windows as
+// cover it, evenly spread so that neighbours overlap; if windows_max do not cover it, windows_max
+// evenly spread from head to tail.
 std::vector<Window> plan_windows(std::size_t tokens, const WindowLimits& limits);
 // Tokens in at least one window.
 std::size_t tokens_seen(const std::vector<Window>& windows);

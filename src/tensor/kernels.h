@@ -1,5 +1,6 @@
-// The inner loops of a transformer, one table of functions per instruction set, chosen once at start by what the CPU has.
-// Every table computes the same thing; scalar_kernels() is the plain reference that the others are tested against.
+// The inner loops of a transformer, one table of functions per instruction set, chosen once at
+// start by what the CPU has. Every table computes the same thing; scalar_kernels() is the plain
+// reference that the others are tested against.
 #pragma once
 
 #include <cstddef>
@@ -11,9 +12,10 @@ namespace signalbox::tensor {
 
 enum class Activation : std::uint8_t { kNone, kGelu };  // kGelu: x * (1 + erf(x / sqrt 2)) / 2
 
-// C[rows x columns] = act(A[rows x depth] * B[depth x columns] + bias). Strides count floats.
-// B lies in panels of Kernels::kPanel columns: element (k, n) is b[(n / kPanel) * b_panel_stride + k * b_row_stride +
-// n % kPanel]. Columns past `columns` in the last panel are read (so must exist) but never written.
+// C[rows x columns] = act(A[rows x depth] * B[depth x columns] + bias). Strides count floats. B
+// lies in panels of Kernels::kPanel columns: element (k, n) is b[(n / kPanel) * b_panel_stride + k
+// * b_row_stride + n % kPanel]. Columns past `columns` in the last panel are read (so must exist)
+// but never written.
 struct Gemm {
   const float* a = nullptr;
   std::size_t a_stride = 0;
@@ -30,14 +32,16 @@ struct Gemm {
 };
 
 struct Kernels {
-  // Columns of a weight panel; the same for all tables so that packed weights do not depend on the table.
+  // Columns of a weight panel; the same for all tables so that packed weights do not depend on the
+  // table.
   static constexpr std::size_t kPanel = 32;
 
   std::string_view name;  // "avx512-f32", "avx2-f32", "scalar-f32"
   void (*gemm)(const Gemm&);
   // row = exp(row - max(row)) / sum; `count` floats, at least 1.
   void (*softmax)(float* row, std::size_t count);
-  // out = (x + residual - mean) / sqrt(variance + epsilon) * scale + shift over one row; residual may be null, out may be x.
+  // out = (x + residual - mean) / sqrt(variance + epsilon) * scale + shift over one row; residual
+  // may be null, out may be x.
   void (*layer_norm)(const float* x, const float* residual, const float* scale, const float* shift,
                      float epsilon, std::size_t count, float* out);
   // sum += x
@@ -48,7 +52,8 @@ struct Kernels {
 
 // The plain C++ reference; correct everywhere, fast nowhere.
 const Kernels& scalar_kernels();
-// The fastest table this CPU can run. Does not depend on the environment; always the same within a process.
+// The fastest table this CPU can run. Does not depend on the environment; always the same within a
+// process.
 const Kernels& best_kernels();
 // Every table this CPU can run, slowest first; for tests and benchmarks.
 std::span<const Kernels* const> runnable_kernels();

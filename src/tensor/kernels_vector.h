@@ -1,7 +1,7 @@
-// One source for all SIMD tables: included by kernels_avx2.cc and kernels_avx512.cc, each compiled for its own
-// instruction set, with SBX_VECTOR_FLOATS lanes. Everything is in an unnamed namespace and nothing from the standard
-// library is called: an inline function shared with other files could otherwise be linked in its AVX512 version and run
-// on a CPU without it.
+// One source for all SIMD tables: included by kernels_avx2.cc and kernels_avx512.cc, each compiled
+// for its own instruction set, with SBX_VECTOR_FLOATS lanes. Everything is in an unnamed namespace
+// and nothing from the standard library is called: an inline function shared with other files could
+// otherwise be linked in its AVX512 version and run on a CPU without it.
 #pragma once
 
 #include "tensor/kernels.h"
@@ -20,8 +20,9 @@ typedef float UnalignedFloats __attribute__((vector_size(kLanes * 4), aligned(4)
 typedef std::int32_t Ints __attribute__((vector_size(kLanes * 4)));
 typedef std::int8_t Bytes __attribute__((vector_size(kLanes), aligned(1), may_alias));
 
-// A tile of kTileRows x kTileVectors accumulators plus the loaded weights and one broadcast fills the register file
-// without spilling: 12 x 2 of 32 registers with AVX512, 4 x 2 (of 16, three tiles across) with AVX2.
+// A tile of kTileRows x kTileVectors accumulators plus the loaded weights and one broadcast fills
+// the register file without spilling: 12 x 2 of 32 registers with AVX512, 4 x 2 (of 16, three tiles
+// across) with AVX2.
 constexpr std::size_t kTileVectors = kVectors < 2 ? 1 : 2;
 constexpr std::size_t kTileRows = kLanes == 16 ? 12 : 6;
 
@@ -29,8 +30,9 @@ inline Floats load(const float* from) { return *reinterpret_cast<const Unaligned
 inline void store(float* to, Floats value) { *reinterpret_cast<UnalignedFloats*>(to) = value; }
 inline Floats fill(float value) { return Floats{} + value; }
 
-// Keeps a loaded value in a register. Without it g++ folds the load into every instruction that uses the value, and the
-// loop becomes bound by loads (seen in the disassembly of g++ 12: twice the time).
+// Keeps a loaded value in a register. Without it g++ folds the load into every instruction that
+// uses the value, and the loop becomes bound by loads (seen in the disassembly of g++ 12: twice the
+// time).
 inline void pin(Floats& value) { asm("" : "+v"(value)); }
 
 inline float sum_of(Floats v) {
@@ -39,7 +41,8 @@ inline float sum_of(Floats v) {
   return total;
 }
 
-// exp(x) for x <= 0 to 2 ulp or so: 2^n * 2^f with f in [-1/2, 1/2] by a degree 6 polynomial. Below -87 it gives about 0.
+// exp(x) for x <= 0 to 2 ulp or so: 2^n * 2^f with f in [-1/2, 1/2] by a degree 6 polynomial. Below
+// -87 it gives about 0.
 inline Floats exp_of(Floats x) {
   const Floats low = fill(-87.0f);
   x = x > low ? x : low;

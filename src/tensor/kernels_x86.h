@@ -1,4 +1,5 @@
-// Tables compiled with instruction sets that the build machine's baseline lacks; call only after asking the CPU.
+// Tables compiled with instruction sets that the build machine's baseline lacks; call only after
+// asking the CPU.
 #pragma once
 
 #include "tensor/kernels.h"

@@ -15,8 +15,9 @@ struct Decoded {
   std::uint32_t point = kReplacement;
   std::uint32_t bytes = 1;  // bytes consumed, at least 1
 };
-// The code point at the front of `text`, which must not be empty. A byte that does not start a well-formed sequence
-// (overlong, surrogate, beyond U+10FFFF, cut off) counts as U+FFFD and one byte.
+// The code point at the front of `text`, which must not be empty. A byte that does not start a
+// well-formed sequence (overlong, surrogate, beyond U+10FFFF, cut off) counts as U+FFFD and one
+// byte.
 Decoded decode_utf8(std::string_view text);
 // Appends 1 to 4 bytes. `point` is a scalar value.
 void append_utf8(std::string& out, std::uint32_t point);

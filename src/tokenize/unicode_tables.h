@@ -1,5 +1,5 @@
-// Classes of non-ASCII code points as the reference tokenizer sees them (its Unicode tables are older than utf8proc's).
-// Data in unicode_tables.cc, made by train/unicode_tables.py.
+// Classes of non-ASCII code points as the reference tokenizer sees them (its Unicode tables are
+// older than utf8proc's). Data in unicode_tables.cc, made by train/unicode_tables.py.
 #pragma once
 
 #include <cstdint>

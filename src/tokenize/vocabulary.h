@@ -1,5 +1,5 @@
-// Word pieces to ids. Open addressing over two hash tables in one array (pieces that start a word and pieces that
-// continue one), built once, read by all threads.
+// Word pieces to ids. Open addressing over two hash tables in one array (pieces that start a word
+// and pieces that continue one), built once, read by all threads.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@
 
 namespace signalbox::tokenize {
 
-// FNV-1a, so that the hash of each prefix of a word falls out of one walk over it. Texts cannot lengthen the chains: they
-// only look up, what is in the table comes from the model file.
+// FNV-1a, so that the hash of each prefix of a word falls out of one walk over it. Texts cannot
+// lengthen the chains: they only look up, what is in the table comes from the model file.
 class PieceHash {
  public:
   explicit PieceHash(bool continues)
@@ -28,8 +28,9 @@ class PieceHash {
 class Vocabulary {
  public:
   Vocabulary() = default;
-  // One piece a line, the line number is the id; pieces that continue a word begin with "##". A later duplicate wins,
-  // as in the reference. Errors: kCorrupt (no pieces, or more or longer ones than the limits allow).
+  // One piece a line, the line number is the id; pieces that continue a word begin with "##". A
+  // later duplicate wins, as in the reference. Errors: kCorrupt (no pieces, or more or longer ones
+  // than the limits allow).
   static Result<Vocabulary> from_lines(std::string_view lines);
   static Result<Vocabulary> from_pieces(std::vector<std::string> pieces);
 

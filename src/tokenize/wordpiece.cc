@@ -28,8 +28,8 @@ const AsciiTable& ascii_table() {
 
 }  // namespace
 
-// One pass over a text. Code points go through the stages clean, decompose, lower and split in that order; only
-// combining marks that must be sorted wait in between.
+// One pass over a text. Code points go through the stages clean, decompose, lower and split in that
+// order; only combining marks that must be sorted wait in between.
 class Scanner {
  public:
   Scanner(const WordPiece& owner, std::vector<std::int32_t>& ids) : owner_(owner), ids_(ids) {}
@@ -73,7 +73,8 @@ class Scanner {
     decomposed(point);
   }
 
-  // Decomposition happens only together with the removal of accents; cased models keep the text as it is.
+  // Decomposition happens only together with the removal of accents; cased models keep the text as
+  // it is.
   void decomposed(std::uint32_t point) {
     if (point < 0x80) {
       if (!marks_.empty()) release_marks();

@@ -1,6 +1,7 @@
-// BERT's tokenizer: clean, split, lower-case, strip accents, then cut each word into the longest pieces of the vocabulary
-// (Wu et al. 2016 as BERT uses it). Gives the ids that the reference library gives (wordpiece_golden_test.cc). Immutable
-// after load, shared by all threads. Cost: about 7 ns a byte of English.
+// BERT's tokenizer: clean, split, lower-case, strip accents, then cut each word into the longest
+// pieces of the vocabulary (Wu et al. 2016 as BERT uses it). Gives the ids that the reference
+// library gives (wordpiece_golden_test.cc). Immutable after load, shared by all threads. Cost:
+// about 7 ns a byte of English.
 #pragma once
 
 #include <cstdint>
@@ -20,14 +21,16 @@ struct WordPieceOptions {
 
 class WordPiece {
  public:
-  // From a model directory: vocab.txt, or the vocabulary of tokenizer.json; options from tokenizer_config.json when it
-  // is there. Errors: kIo (neither file), kCorrupt, kUnsupported (tokenizer.json of another kind).
+  // From a model directory: vocab.txt, or the vocabulary of tokenizer.json; options from
+  // tokenizer_config.json when it is there. Errors: kIo (neither file), kCorrupt, kUnsupported
+  // (tokenizer.json of another kind).
   static Result<WordPiece> load(const std::string& directory);
   // Errors: kCorrupt (vocabulary empty, or [UNK], [CLS], [SEP] missing).
   static Result<WordPiece> create(Vocabulary vocabulary, WordPieceOptions options);
 
-  // Appends the ids of a text, without [CLS] and [SEP]. Any bytes; invalid UTF-8 is dropped like U+FFFD. Special tokens
-  // written out in the text ("[SEP]") become their ids, as in the reference. At most one id per byte.
+  // Appends the ids of a text, without [CLS] and [SEP]. Any bytes; invalid UTF-8 is dropped like
+  // U+FFFD. Special tokens written out in the text ("[SEP]") become their ids, as in the reference.
+  // At most one id per byte.
   void tokenize(std::string_view text, std::vector<std::int32_t>& ids) const;
 
   int cls() const { return cls_; }

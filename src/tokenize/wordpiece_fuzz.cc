@@ -1,4 +1,5 @@
-// Any bytes through a small vocabulary that has pieces for most paths; the first byte picks the options.
+// Any bytes through a small vocabulary that has pieces for most paths; the first byte picks the
+// options.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

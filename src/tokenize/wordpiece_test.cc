@@ -139,8 +139,8 @@ TEST(Utf8, EncodingAndDecodingAgreeForEveryScalarValue) {
   }
 }
 
-// Ids of the reference tokenizer on 1,450 lines of many scripts, emoji, control characters and random code points;
-// train/tokenizer.py made them and also compares on a million texts.
+// Ids of the reference tokenizer on 1,450 lines of many scripts, emoji, control characters and
+// random code points; train/tokenizer.py made them and also compares on a million texts.
 TEST(WordPieceGolden, GivesTheIdsOfTheReferenceTokenizer) {
   const std::string directory =
       environment("SIGNALBOX_ENCODER_DIR")
