@@ -44,12 +44,14 @@ def chat(port, text, model='MoM', headers=None, **fields):
     return request(port, 'POST', '/v1/chat/completions', body, headers)
 
 
-def exchange_bytes(port, data, timeout=20):
-    """Sends bytes as they are, then reads until the server closes or `timeout`; what came, and whether it closed."""
+def exchange_bytes(port, data, half_close=False, timeout=20):
+    """Sends bytes as they are, then reads until the server closes or `timeout`; what came, and whether it closed.
+    With half_close the client says that it has no more to send: a request cut short, or a client that went away."""
     with socket.create_connection(('127.0.0.1', port), timeout) as sock:
         try:
             sock.sendall(data)
-            sock.shutdown(socket.SHUT_WR)
+            if half_close:
+                sock.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # the server may refuse and close before it has read everything
         received = bytearray()

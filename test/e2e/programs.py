@@ -120,14 +120,14 @@ class Engine(Program):
         wait_until(lambda: get(self.port, '/health').status == 200, f'{name} to be healthy', self)
 
     def last_request(self):
-        """What the engine was asked last: method, path, headers, body as parsed JSON."""
         return last_request(self.port)
 
 
 def last_request(port):
-    last = json.loads(get(port, '/sim/last').body)
-    last['headers'] = dict(last['headers'])
-    last['body'] = json.loads(last['body'])
+    """What the engine was asked last, with its headers as a dictionary and its body parsed; `body` is None if never."""
+    last = get(port, '/sim/last').json
+    last['headers'] = {name.lower(): value for name, value in last.get('headers', [])}
+    last['body'] = json.loads(last['body']) if last.get('body') else None
     return last
 
 

@@ -13,6 +13,11 @@ PATH = '/v1/chat/completions'
 BODY = json.dumps({'model': 'MoM', 'messages': [{'role': 'user', 'content': 'Hello'}]}).encode()
 HEAD = b'POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n'
 
+
+def closing(body):
+    return post_bytes(PATH, body, {'Connection': 'close'})
+
+
 # name: (bytes, expected statuses). None: the connection may be closed without a word.
 MALFORMED = {
     'no_version': (b'GET /health\r\n\r\n', {400}),
@@ -47,26 +52,29 @@ MALFORMED = {
     'wrong_method': (b'DELETE /v1/chat/completions HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', {405}),
     'cut_head': (b'GET /health HTTP/1.1\r\nHos', {400, None}),
     'cut_body': (HEAD + b'Content-Length: 100\r\n\r\n{"model"', {400, None}),
-    'not_json': (post_bytes(PATH, b'hello'), {400}),
-    'json_array': (post_bytes(PATH, b'[]'), {400}),
-    'empty_body': (post_bytes(PATH, b''), {400}),
-    'trailing_bytes': (post_bytes(PATH, BODY + b'{}'), {400}),
-    'invalid_utf8': (post_bytes(PATH, BODY.replace(b'Hello', b'H\xff')), {400}),
-    'lone_surrogate': (post_bytes(PATH, BODY.replace(b'Hello', b'\\ud800')), {400, 200}),
-    'duplicate_model': (post_bytes(PATH, BODY[:-1] + b',"model":"other"}'), {400}),
-    'duplicate_model_escaped': (post_bytes(PATH, BODY[:-1] + b',"m\\u006fdel":"other"}'), {400}),
-    'duplicate_content': (post_bytes(PATH, BODY.replace(b'"content": "Hello"', b'"content":"a","content":"b"')), {400}),
-    'too_deep': (post_bytes(PATH, BODY[:-1] + b',"x":' + b'[' * 5000 + b']' * 5000 + b'}'), {400}),
-    'model_is_a_number': (post_bytes(PATH, b'{"model":1,"messages":[]}'), {400}),
-    'no_model': (post_bytes(PATH, b'{"messages":[{"role":"user","content":"a"}]}'), {400}),
-    'messages_is_a_string': (post_bytes(PATH, b'{"model":"MoM","messages":"a"}'), {400}),
+    'not_json': (closing(b'hello'), {400}),
+    'json_array': (closing(b'[]'), {400}),
+    'empty_body': (closing(b''), {400}),
+    'trailing_bytes': (closing(BODY + b'{}'), {400}),
+    'invalid_utf8': (closing(BODY.replace(b'Hello', b'H\xff')), {400}),
+    'lone_surrogate': (closing(BODY.replace(b'Hello', b'\\ud800')), {400, 200}),
+    'duplicate_model': (closing(BODY[:-1] + b',"model":"other"}'), {400}),
+    'duplicate_model_escaped': (closing(BODY[:-1] + b',"m\\u006fdel":"other"}'), {400}),
+    'duplicate_content': (closing(BODY.replace(b'"content": "Hello"', b'"content":"a","content":"b"')), {400}),
+    'too_deep': (closing(BODY[:-1] + b',"x":' + b'[' * 5000 + b']' * 5000 + b'}'), {400}),
+    'model_is_a_number': (closing(b'{"model":1,"messages":[]}'), {400}),
+    'no_model': (closing(b'{"messages":[{"role":"user","content":"a"}]}'), {400}),
+    'messages_is_a_string': (closing(b'{"model":"MoM","messages":"a"}'), {400}),
 }
+
+
+CUT = {'cut_head', 'cut_body', 'tls_hello'}
 
 
 @pytest.mark.parametrize('name', MALFORMED)
 def test_malformed_requests_get_their_status(demo, name):
     data, expected = MALFORMED[name]
-    received, _ = exchange_bytes(demo.port, data)
+    received, _ = exchange_bytes(demo.port, data, half_close=name in CUT)
     if not received:
         assert None in expected
         return
