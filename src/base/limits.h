@@ -55,7 +55,7 @@ inline constexpr std::size_t kStructureBytesMax = 256 << 10;
 inline constexpr std::size_t kLanguageLettersMax =
     1024;  // letters judged; more adds nothing to accuracy
 // Upstream.
-inline constexpr int kAttemptsMax = 5;
+inline constexpr int kAttemptsMax = 6;  // the first and five retries, as many as retry_count allows
 inline constexpr std::size_t kIdleConnectionsPerEndpointMax = 256;  // per core
 inline constexpr int kEjectionGrowthMax = 16;          // longest ejection over the first one
 inline constexpr std::size_t kServedModelsMax = 4096;  // models and adapters believed of one engine

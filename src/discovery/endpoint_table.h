@@ -100,7 +100,8 @@ class EndpointSet {
   std::uint64_t version_ = 0;
 };
 
-// How a request at an endpoint ended, as far as the endpoint is to blame. kNeutral: cancelled, 4xx, 429.
+// How a request at an endpoint ended, as far as the endpoint is to blame. kNeutral: cancelled, or 429;
+// other statuses below 500 are a success.
 enum class Outcome : std::uint8_t { kSuccess, kFailure, kNeutral };
 enum class Transition : std::uint8_t { kNone, kEjected, kReturned };
 
@@ -123,7 +124,8 @@ class EndpointTable {
   void learn(const Endpoint& endpoint, ServedModels served);
 
   // Result of one request. `eject_after` failures in a row, or one failed trial, eject the endpoint for a time that
-  // doubles up to limits::kEjectionGrowthMax times the first, unless that would leave a model with several replicas without a usable
+  // doubles up to limits::kEjectionGrowthMax times the first, unless that would leave a model with
+  // several replicas without a usable
   // one, or eject more than the allowed share. A success ends the ejection of a half-open endpoint.
   Transition report(const EndpointSet& set, Endpoint& endpoint, Outcome outcome, TimePoint now);
 
