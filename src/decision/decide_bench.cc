@@ -118,7 +118,7 @@ Figures known(const Program& program, bool keyword, int iterations) {
 Figures lazy(const Program& program, bool keyword, int iterations) {
   State state(program);
   return measure(iterations, [&] {
-    state.reset();
+    state.reset(program);
     std::size_t evaluated = 0;
     for (auto wanted = program.demand(state, {}); !wanted.empty();
          wanted = program.demand(state, {})) {

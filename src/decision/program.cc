@@ -64,16 +64,14 @@ Bounds none_of(const Bounds& child) {
 
 }  // namespace
 
-State::State(const Program& program)
-    : values_(program.leaves().size()),
-      bounds_(program.nodes().size()),
-      wanted_(program.nodes().size()),
-      leaf_wanted_(program.leaves().size()) {
-  demanded_.reserve(program.leaves().size());
-}
+State::State(const Program& program) { reset(program); }
 
-void State::reset() {
-  std::fill(values_.begin(), values_.end(), exchange::SignalValue{});
+void State::reset(const Program& program) {
+  values_.assign(program.leaves().size(), exchange::SignalValue{});
+  bounds_.resize(program.nodes().size());
+  wanted_.resize(program.nodes().size());
+  leaf_wanted_.resize(program.leaves().size());
+  demanded_.reserve(program.leaves().size());
   bounds_known_ = false;
 }
 

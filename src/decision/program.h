@@ -3,7 +3,7 @@
 // index only; signals/ evaluates them.
 //
 //   State state(program);                        // reusable, one per core
-//   state.reset();
+//   state.reset(program);
 //   for (auto leaves = program.demand(state, options); !leaves.empty(); leaves =
 //   program.demand(state, options))
 //     for (auto leaf : leaves) state.set(leaf, ...);
@@ -49,8 +49,9 @@ struct Bounds {
 class State {
  public:
   explicit State(const Program& program);
-  // All leaves back to kNotEvaluated.
-  void reset();
+  // All leaves back to kNotEvaluated, and ready for this program, whichever it was made for. Allocates only when the
+  // program is larger than any before.
+  void reset(const Program& program);
   void set(std::uint32_t leaf, exchange::SignalValue value) {
     values_[leaf] = value;
     bounds_known_ = false;

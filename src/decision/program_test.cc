@@ -252,9 +252,24 @@ TEST(Program, AStateServesOneRequestAfterAnother) {
   State state(program);
   state.set(0, kHit);
   EXPECT_NE(program.decide(state).decision, nullptr);
-  state.reset();
+  state.reset(program);
   EXPECT_EQ(program.decide(state).decision, nullptr);
   EXPECT_EQ(program.demand(state, {}).size(), 1U);
+}
+
+TEST(Program, AStateMayMoveToALargerProgram) {
+  config::Routing small;
+  small.decisions = {decision("one", 1, leaf("keyword", "w"))};
+  config::Routing large;
+  large.decisions = {decision(
+      "one", 1, all({leaf("keyword", "a"), any({leaf("keyword", "b"), leaf("domain", "c")})}))};
+  const Program first = compiled(small);
+  const Program second = compiled(large);
+  State state(first);
+  state.set(0, kHit);
+  state.reset(second);
+  EXPECT_EQ(second.decide(state).decision, nullptr);
+  EXPECT_EQ(second.demand(state, {.exhaustive = true}).size(), 2U);
 }
 
 // ---------------------------------------------------------------------------------------- property

@@ -64,10 +64,10 @@ class Workspace {
 class Encoder {
  public:
   // Reads a BERT sentence encoder in hub format (model.safetensors, config.json, vocab.txt or
-  // tokenizer.json) and the heads that were trained for it (domain/). Packs the weights: about 0.1
-  // s. Errors: kIo (missing file), kCorrupt (damaged or hostile file, head made for other weights),
-  // kUnsupported (another architecture). A models directory without domain/, or one trained for
-  // another base, is not an error: see has_domain().
+  // tokenizer.json) and the heads that were trained for it (domain/). Packs the weights: 0.1 s.
+  // Errors: kIo (missing file), kCorrupt (damaged or hostile file), kUnsupported (another
+  // architecture). A head that is missing, damaged or made for other weights is logged and left
+  // out: see has_domain().
   static Result<std::unique_ptr<Encoder>> load(const std::string& base_directory,
                                                const std::string& models_directory);
   ~Encoder();

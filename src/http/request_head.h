@@ -27,7 +27,8 @@ struct RequestHead {
 
 // Nothing when the head is not complete: call again with the same scan and the grown buffer. One empty line before the
 // head is skipped. Cost: each byte is scanned once while waiting and once when complete; strings are allocated only then.
-// Errors: kInvalidArgument (malformed or ambiguous), kHeaderTooLarge, kExpectationFailed, kHttpVersion, kUnsupported (transfer
+// Errors: kInvalidArgument (malformed or ambiguous), kHeaderTooLarge, kExpectationFailed,
+// kHttpVersion, kUnsupported (transfer
 // coding). After an error the connection cannot be read any further.
 Result<std::optional<RequestHead>> parse_request_head(std::string_view buffer, HeadScan& scan);
 

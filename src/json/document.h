@@ -87,8 +87,9 @@ class Value {
 
   // True for a string whose unescaped text is `text`.
   bool equals(std::string_view text) const;
-  // Strings: bytes between the quotes, unescaped. Empty for other types. `storage` is used only if the string holds escapes (or when a lone
-  // surrogate had to become U+FFFD); otherwise the view points into the text.
+  // Strings: bytes between the quotes, unescaped. Empty for other types. `storage` is used only if
+  // the string holds
+  // escapes; otherwise the view points into the text. Lone surrogates become U+FFFD.
   std::string_view string_view(std::string& storage) const;
   std::string string() const;
   bool has_escapes() const { return node().escaped; }

@@ -9,25 +9,18 @@ constexpr std::size_t kIdleStatesMax = 64;
 
 }  // namespace
 
-StatePool::Lease::Lease(StatePool& pool, const decision::Program& program)
-    : pool_(pool), program_(&program) {
-  if (pool_.program_ != &program) {
-    pool_.idle_.clear();
-    pool_.program_ = &program;
-  }
+StatePool::Lease::Lease(StatePool& pool, const decision::Program& program) : pool_(pool) {
   if (pool_.idle_.empty()) {
     state_ = std::make_unique<decision::State>(program);
     return;
   }
   state_ = std::move(pool_.idle_.back());
   pool_.idle_.pop_back();
-  state_->reset();
+  state_->reset(program);
 }
 
 StatePool::Lease::~Lease() {
-  if (pool_.program_ == program_ && pool_.idle_.size() < kIdleStatesMax) {
-    pool_.idle_.push_back(std::move(state_));
-  }
+  if (pool_.idle_.size() < kIdleStatesMax) pool_.idle_.push_back(std::move(state_));
 }
 
 net::Task<void> understand(exchange::Exchange* exchange, Understanding with,

@@ -12,8 +12,8 @@
 
 namespace signalbox::pipeline {
 
-// Reusable decision states of one core, so that deciding allocates nothing in steady state. States belong to a program:
-// a reload drops them.
+// Reusable decision states of one core, so that deciding allocates nothing in steady state. A state fits any
+// program once reset, so reloads and recipes need no care.
 class StatePool {
  public:
   class Lease {
@@ -26,12 +26,10 @@ class StatePool {
 
    private:
     StatePool& pool_;
-    const decision::Program* program_;
     std::unique_ptr<decision::State> state_;
   };
 
  private:
-  const decision::Program* program_ = nullptr;
   std::vector<std::unique_ptr<decision::State>> idle_;
 };
 

@@ -19,7 +19,8 @@ struct Content {
 
 // `value` is a string, an array of parts, or an array with plain strings in it (vLLM takes those). Text is read from
 // every part with a `text`, whatever its type, so that no part type hides words from the rules.
-// Errors: kInvalidArgument for other types, parts that are no objects, repeated keys in a part, and a text that is no string.
+// Errors: kInvalidArgument for other types, parts that are no objects, repeated keys in a part, a
+// text that is no string.
 Result<Content> read_content(json::Value value, const std::string& path, TextPool& pool);
 
 }  // namespace signalbox::request

@@ -102,9 +102,10 @@ net::Task<bool> Connection::read_body(const http::RequestHead& head, std::string
   const bool chunked = head.body.kind == http::Framing::kChunked;
   if (!chunked) body->reserve(std::min<std::size_t>(head.body.length, kBodyReserveMax));
   while (chunked ? !decoder.done() : body->size() < head.body.length) {
-    if (inbox_.bytes().empty() &&
-        !co_await inbox_.more(Deadline::after(state_.loop.now(), limits::kBodyTimeout))) {
-      co_return false;
+    if (inbox_.bytes().empty()) {
+      const bool came =
+          co_await inbox_.more(Deadline::after(state_.loop.now(), limits::kBodyTimeout));
+      if (!came) co_return false;
     }
     const std::string_view bytes = inbox_.bytes();
     http::ChunkDecoder::Step step;
@@ -138,10 +139,11 @@ net::Task<bool> Connection::answer() {
     co_await Pause(state_.loop, inbox_, Deadline::none());
     co_return false;
   }
-  if (faults_.delay > Duration::zero() &&
-      !co_await Pause(state_.loop, inbox_, Deadline::after(state_.loop.now(), faults_.delay))) {
-    state_.metrics.aborted();
-    co_return false;
+  if (faults_.delay > Duration::zero()) {
+    const bool stayed =
+        co_await Pause(state_.loop, inbox_, Deadline::after(state_.loop.now(), faults_.delay));
+    if (!stayed) state_.metrics.aborted();
+    if (!stayed) co_return false;
   }
   if (faults_.malformed == Malformed::kHead) co_return co_await misbehave_early();
   if (faults_.status != 0 && faults_.status != 200) {
@@ -165,7 +167,8 @@ net::Task<bool> Connection::send_plain(Plain plain) {
   append_head(plain.status, plain.content_type, plain.body.size());
   if (request_ && request_->head.method == "HEAD") plain.body.clear();
   append_payload(plain.body);
-  co_return co_await flush(plain.body.size()) && keep_alive_;
+  const bool sent = co_await flush(plain.body.size());
+  co_return sent&& keep_alive_;
 }
 
 void Connection::append_head(int status, std::string_view content_type,

@@ -61,8 +61,12 @@ net::Task<bool> Connection::generate(Dialect dialect) {
       .ask = generation.ask,
       .answer = generation.answer};
   const auto wire = make_wire(dialect, reply);
-  const bool done = generation.ask.stream ? co_await send_stream(*wire, generation)
-                                          : co_await send_whole(*wire, generation);
+  bool done = false;
+  if (generation.ask.stream) {
+    done = co_await send_stream(*wire, generation);
+  } else {
+    done = co_await send_whole(*wire, generation);
+  }
   if (done) {
     record(generation, sequence);
   } else {
@@ -138,7 +142,8 @@ net::Task<bool> Connection::send_stream(Wire& wire, const Generation& generation
     append_payload(payload_);
     const bool bad_chunk = i == 0 && faults_.malformed == Malformed::kChunk;
     if (bad_chunk) out_ += "zz\r\n";
-    if (!co_await flush(payload_.size()) || bad_chunk) co_return false;
+    const bool sent = co_await flush(payload_.size());
+    if (!sent || bad_chunk) co_return false;
   }
   payload_.clear();
   wire.append_end(payload_);

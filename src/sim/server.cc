@@ -39,7 +39,7 @@ void Server::close() {
 }
 
 Result<std::unique_ptr<Background>> Background::start(std::vector<EngineOptions> engines) {
-  std::unique_ptr<Background> background(new Background());
+  auto background = std::unique_ptr<Background>(new Background());
   for (auto& options : engines) {
     auto server = std::make_unique<Server>(*background->loop_, std::move(options));
     SBX_CHECK_OK(server->listen("127.0.0.1", 0));

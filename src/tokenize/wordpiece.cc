@@ -55,6 +55,7 @@ class Scanner {
   struct Mark {
     std::uint32_t point;
     int order;
+    std::size_t index;
   };
 
   void clean(std::uint32_t point, Class kind) {
@@ -91,15 +92,17 @@ class Scanner {
       if (order == 0) {
         split(lower(part));
       } else {
-        marks_.push_back({part, order});
+        marks_.push_back({part, order, marks_.size()});
       }
     }
   }
 
   void release_marks() {
     if (marks_.empty()) return;
-    std::stable_sort(marks_.begin(), marks_.end(),
-                     [](const Mark& a, const Mark& b) { return a.order < b.order; });
+    // Canonical order: by class, and within a class as they came.
+    std::sort(marks_.begin(), marks_.end(), [](const Mark& a, const Mark& b) {
+      return a.order != b.order ? a.order < b.order : a.index < b.index;
+    });
     for (const Mark& mark : marks_) split(lower(mark.point));
     marks_.clear();
   }
