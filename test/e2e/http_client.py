@@ -58,11 +58,20 @@ def exchange_bytes(port, data, half_close=False, timeout=20):
         try:
             while piece := sock.recv(65536):
                 received += piece
-        except ConnectionResetError:
-            return bytes(received), True
+                if _says_close(received):
+                    sock.shutdown(socket.SHUT_WR)  # spares the server its wait for us to have read everything
         except socket.timeout:
             return bytes(received), False
+        except OSError:
+            return bytes(received), True
         return bytes(received), True
+
+
+def _says_close(received):
+    try:
+        return parse_responses(bytes(received))[-1][1].get('connection', '').lower() == 'close'
+    except (ValueError, IndexError):
+        return False
 
 
 def parse_responses(data):
