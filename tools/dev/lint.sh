@@ -12,7 +12,7 @@ dev_lint() {
   need_packages build lint test
   local status=0
   if [[ $fix -eq 1 ]]; then "$(python_base)" "$ROOT/tools/tidy/limits_document.py" --write; fi
-  lint_format "$all" "$fix" || status=1
+  lint_format "$fix" || status=1
   lint_tidy || status=1
   lint_clang_tidy "$all" || status=1
   return "$status"
@@ -38,9 +38,10 @@ lint_files() {
   fi | sort -u | while read -r file; do if [[ -e $file ]]; then printf '%s\n' "$file"; fi; done
 }
 
+# Always the whole tree: two seconds.
 lint_format() {
-  local files fix=$2
-  mapfile -t files < <(lint_files "$1")
+  local files fix=$1
+  mapfile -t files < <(lint_files 1)
   step "format: ${#files[@]} files"
   [[ ${#files[@]} -eq 0 ]] && return
   if [[ $fix -eq 1 ]]; then

@@ -32,7 +32,7 @@ test_parts() {
   local quick=$1 filter=$2 all=$3
   test_part packages need_packages build lint test  # nothing below works without
   if [[ -z $filter ]]; then
-    test_part format lint_format "$all" 0           # a second
+    test_part format lint_format 0                  # seconds, the whole tree
     test_part tidy lint_tidy                        # a second
   fi
   test_part encoder encoder_ready                   # the encoder's own tests need the real weights
