@@ -30,7 +30,8 @@ class Normaliser {
 };
 
 void Normaliser::mask(Node& node) {
-  if (!node.is_scalar() || node.scalar.empty() || node.scalar.find("${") != std::string::npos) return;
+  if (!node.is_scalar() || node.scalar.empty() || node.scalar.find("${") != std::string::npos)
+    return;
   node = scalar_node(std::string(kMask), node.mark, true);
   masked_ = true;
 }
@@ -38,8 +39,10 @@ void Normaliser::mask(Node& node) {
 void Normaliser::open(Node& node) {
   for (auto& item : node.items) open(item);
   for (auto& entry : node.entries) {
-    if (std::ranges::find(kSecretNames, entry.key) != kSecretNames.end()) mask(entry.value);
-    else open(entry.value);
+    if (std::ranges::find(kSecretNames, entry.key) != kSecretNames.end())
+      mask(entry.value);
+    else
+      open(entry.value);
   }
 }
 
@@ -87,7 +90,9 @@ void Normaliser::run(Node& node, const Schema& schema) {
     entry.key = field->key;
     value(entry.value, *field);
   }
-  const auto rank = [&](const Node::Entry& entry) { return schema.find(entry.key) - schema.fields.data(); };
+  const auto rank = [&](const Node::Entry& entry) {
+    return schema.find(entry.key) - schema.fields.data();
+  };
   std::ranges::stable_sort(node.entries, {}, rank);
 }
 
@@ -104,7 +109,9 @@ Migrated migrate(std::string_view text, const std::string& file_name, const Load
   Normaliser normaliser;
   normaliser.run(shape.tree, document_schema());
   if (normaliser.masked()) {
-    migrated.yaml = "# Secrets that stood in the file are written as ***: put ${VARIABLE} or api_key_env there.\n";
+    migrated.yaml =
+        "# Secrets that stood in the file are written as ***: put ${VARIABLE} or api_key_env "
+        "there.\n";
   }
   migrated.yaml += emit_yaml(shape.tree);
   return migrated;

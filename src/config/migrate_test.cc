@@ -59,10 +59,14 @@ std::vector<fs::path> inputs() {
   const fs::path compat = (given ? fs::path(*given) : source / ".." / "shared") / "compat";
   std::vector<fs::path> files = {source / "examples/mom.yaml", source / "examples/flat.yaml",
                                  source / "examples/per-category.yaml"};
-  for (const auto* name : {"semantic-router-values-a-category.yaml", "semantic-router-values-b-flat.yaml",
-                           "semantic-router-values-c-v03.yaml"}) {
-    if (fs::exists(compat / name)) files.push_back(compat / name);
-    else GTEST_LOG_(INFO) << (compat / name) << " is not here: only the project's own examples are migrated";
+  for (const auto* name :
+       {"semantic-router-values-a-category.yaml", "semantic-router-values-b-flat.yaml",
+        "semantic-router-values-c-v03.yaml"}) {
+    if (fs::exists(compat / name))
+      files.push_back(compat / name);
+    else
+      GTEST_LOG_(INFO) << (compat / name)
+                       << " is not here: only the project's own examples are migrated";
   }
   return files;
 }
@@ -110,20 +114,54 @@ Node random_tree(int depth) {
   Node node;
   if (kind <= 1) {
     // Words that invite mistakes beside arbitrary text; YAML itself forbids control characters but for escapes.
-    const auto text = kind == 0 ? *rc::gen::elementOf(std::vector<std::string>{
-                                      "", "true", "No", "~", "null", "12", "-1.5", "1e3", "0x10", " a", "a ", "a: b",
-                                      "a #b", "- x", "[x]", "{x}", "*x", "&x", "!x", "|", ">", "'", "\"", "%", "@", "`",
-                                      "a\nb", "a\tb", "1:30", "2025-03-01", "\u00e9t\u00e9", "<<", "=", ".5", "---"})
+    const auto text = kind == 0 ? *rc::gen::elementOf(std::vector<std::string>{"",
+                                                                               "true",
+                                                                               "No",
+                                                                               "~",
+                                                                               "null",
+                                                                               "12",
+                                                                               "-1.5",
+                                                                               "1e3",
+                                                                               "0x10",
+                                                                               " a",
+                                                                               "a ",
+                                                                               "a: b",
+                                                                               "a #b",
+                                                                               "- x",
+                                                                               "[x]",
+                                                                               "{x}",
+                                                                               "*x",
+                                                                               "&x",
+                                                                               "!x",
+                                                                               "|",
+                                                                               ">",
+                                                                               "'",
+                                                                               "\"",
+                                                                               "%",
+                                                                               "@",
+                                                                               "`",
+                                                                               "a\nb",
+                                                                               "a\tb",
+                                                                               "1:30",
+                                                                               "2025-03-01",
+                                                                               "\u00e9t\u00e9",
+                                                                               "<<",
+                                                                               "=",
+                                                                               ".5",
+                                                                               "---"})
                                 : *rc::gen::string<std::string>();
     bool ascii = true;
-    for (const char c : text) ascii &= static_cast<unsigned char>(c) < 0x80 && c != '\0' && c != '\x7f';
+    for (const char c : text)
+      ascii &= static_cast<unsigned char>(c) < 0x80 && c != '\0' && c != '\x7f';
     return scalar_node(ascii || kind == 0 ? text : "plain", {}, true);
   }
   node.kind = kind == 2 ? Node::Kind::kSequence : Node::Kind::kMap;
   const auto count = *rc::gen::inRange(0, 4);
   for (int i = 0; i < count; ++i) {
-    if (kind == 2) node.items.push_back(random_tree(depth - 1));
-    else node.set("key" + std::to_string(i) + (i % 2 ? " x" : ""), random_tree(depth - 1));
+    if (kind == 2)
+      node.items.push_back(random_tree(depth - 1));
+    else
+      node.set("key" + std::to_string(i) + (i % 2 ? " x" : ""), random_tree(depth - 1));
   }
   return node;
 }

@@ -103,8 +103,9 @@ TEST(Structure, AnswersInBoundedTimeWhenEverySearchReadsToTheEnd) {
 }
 
 TEST(Structure, RulesThatCannotWorkAreRefusedByName) {
-  for (const auto& bad : {rule("count", "regex"), rule("count", "keyword_set"),
-                   rule("sequence", "sequence"), rule("sum", "regex"), rule("count", "image")}) {
+  for (const auto& bad :
+       {rule("count", "regex"), rule("count", "keyword_set"), rule("sequence", "sequence"),
+        rule("sum", "regex"), rule("count", "image")}) {
     const auto structures = Structures::compile(std::vector{bad});
     ASSERT_FALSE(structures);
     EXPECT_EQ(structures.error().code, Code::kConfig);

@@ -10,7 +10,8 @@ namespace signalbox::config {
 namespace {
 
 // Words that YAML 1.1 or 1.2 readers take for something else than a string.
-constexpr std::array<std::string_view, 10> kReserved = {"null", "~", "true", "false", "yes", "no", "on", "off", "y", "n"};
+constexpr std::array<std::string_view, 10> kReserved = {"null", "~",  "true", "false", "yes",
+                                                        "no",   "on", "off",  "y",     "n"};
 
 bool plain_char(char c) {
   const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -18,7 +19,8 @@ bool plain_char(char c) {
 }
 
 bool looks_typed(std::string_view text) {
-  if (std::ranges::any_of(kReserved, [&](auto word) { return equal_ignore_case(word, text); })) return true;
+  if (std::ranges::any_of(kReserved, [&](auto word) { return equal_ignore_case(word, text); }))
+    return true;
   // Numbers in any notation, dates and sexagesimals begin with a digit or a sign.
   return text[0] >= '0' && text[0] <= '9';
 }
@@ -38,8 +40,10 @@ bool plain_is_safe(const Node& node) {
 void emit(const Node& node, int indent, bool in_sequence, std::string& out);
 
 void emit_scalar(const Node& node, std::string& out) {
-  if (plain_is_safe(node)) out += node.scalar;
-  else json::append_quoted(out, node.scalar);
+  if (plain_is_safe(node))
+    out += node.scalar;
+  else
+    json::append_quoted(out, node.scalar);
 }
 
 std::string key_text(const std::string& key) {
