@@ -4,6 +4,10 @@
 // otherwise be linked in its AVX512 version and run on a CPU without it.
 #pragma once
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include "tensor/kernels.h"
 
 #ifndef SBX_VECTOR_FLOATS
@@ -18,7 +22,6 @@ constexpr std::size_t kVectors = Kernels::kPanel / kLanes;  // vectors across on
 typedef float Floats __attribute__((vector_size(kLanes * 4), may_alias));
 typedef float UnalignedFloats __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
 typedef std::int32_t Ints __attribute__((vector_size(kLanes * 4)));
-typedef std::int8_t Bytes __attribute__((vector_size(kLanes), aligned(1), may_alias));
 
 // A tile of kTileRows x kTileVectors accumulators plus the loaded weights and one broadcast fills
 // the register file without spilling: 12 x 2 of 32 registers with AVX512, 4 x 2 (of 16, three tiles
@@ -215,15 +218,33 @@ void accumulate(const float* x, std::size_t count, float* sum) {
   for (std::size_t i = whole; i < count; ++i) sum[i] += x[i];
 }
 
+// By intrinsics: for the conversion of vectors g++ 12 goes through single elements.
+inline Floats load_bytes(const std::int8_t* from) {
+#if SBX_VECTOR_FLOATS == 16
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
+#elif SBX_VECTOR_FLOATS == 8
+  const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
+#else
+  Floats floats;
+  for (std::size_t i = 0; i < kLanes; ++i) floats[i] = static_cast<float>(from[i]);
+  return floats;
+#endif
+}
+
 float dot_i8(const std::int8_t* a, const float* b, std::size_t count) {
-  const std::size_t whole = count / kLanes * kLanes;
-  Floats sums = {};
-  for (std::size_t i = 0; i < whole; i += kLanes) {
-    const Bytes bytes = *reinterpret_cast<const Bytes*>(a + i);
-    sums += __builtin_convertvector(bytes, Floats) * load(b + i);
+  constexpr std::size_t kStep = 4 * kLanes;  // four chains of additions hide their latency
+  Floats sums[4] = {};
+  std::size_t i = 0;
+  for (; i + kStep <= count; i += kStep) {
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < 4; ++v) {
+      sums[v] += load_bytes(a + i + v * kLanes) * load(b + i + v * kLanes);
+    }
   }
-  float sum = sum_of(sums);
-  for (std::size_t i = whole; i < count; ++i) sum += static_cast<float>(a[i]) * b[i];
+  float sum = sum_of((sums[0] + sums[1]) + (sums[2] + sums[3]));
+  for (; i < count; ++i) sum += static_cast<float>(a[i]) * b[i];
   return sum;
 }
 
