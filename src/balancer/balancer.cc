@@ -75,15 +75,16 @@ std::optional<Pick> Balancer::choose(const Context& context, bool panic) {
     costs_.resize(options_.size());
     policy.score(options_, context, costs_);
     std::size_t best = 0;
-    double best_turn = next_turn(*options_[0].group, *options_[0].replica);
+    Turn best_turn = next_turn(*options_[0].group, *options_[0].replica);
     for (std::size_t i = 1; i < options_.size(); ++i) {
       if (costs_[i] > costs_[best]) continue;
-      const double turn = next_turn(*options_[i].group, *options_[i].replica);
-      if (costs_[i] == costs_[best] && turn >= best_turn) continue;
+      const Turn turn = next_turn(*options_[i].group, *options_[i].replica);
+      if (costs_[i] == costs_[best] && turn.due >= best_turn.due) continue;
       best = i;
       best_turn = turn;
     }
     const Option option = options_[best];
+    if (!take_turn(*option.group, *option.replica, best_turn)) continue;  // another core was faster
     auto& endpoint = *option.replica->endpoint;
     const bool half_open = endpoint.service(context.now) == discovery::Service::kHalfOpen;
     const bool trial = half_open && endpoint.begin_trial();
@@ -91,7 +92,6 @@ std::optional<Pick> Balancer::choose(const Context& context, bool panic) {
       options_.erase(options_.begin() + static_cast<std::ptrdiff_t>(best));
       continue;
     }
-    take_turn(*option.group, *option.replica);
     return Pick{option.candidate,
                 option.replica,
                 discovery::InFlight(option.replica->endpoint, context.prefill_tokens, trial),

@@ -22,24 +22,28 @@ std::uint64_t caught_up(std::uint64_t turns, double weight, double now) {
 
 }  // namespace
 
-double next_turn(const discovery::ReplicaGroup& group, const discovery::Replica& replica) {
+Turn next_turn(const discovery::ReplicaGroup& group, const discovery::Replica& replica) {
   const double weight = replica.weight();
-  const double now = group.rotation->now.load(std::memory_order_relaxed);
-  return due(caught_up(replica.turns->taken.load(std::memory_order_relaxed), weight, now), weight);
+  const double now = group.rotation->now.load(std::memory_order_acquire);
+  Turn turn;
+  turn.seen = replica.turns->taken.load(std::memory_order_acquire);
+  turn.credited = caught_up(turn.seen, weight, now);
+  turn.due = due(turn.credited, weight);
+  return turn;
 }
 
-void take_turn(const discovery::ReplicaGroup& group, const discovery::Replica& replica) {
-  const double weight = replica.weight();
+bool take_turn(const discovery::ReplicaGroup& group, const discovery::Replica& replica,
+               const Turn& turn) {
+  std::uint64_t seen = turn.seen;
+  if (!replica.turns->taken.compare_exchange_strong(seen, turn.credited + 1,
+                                                    std::memory_order_acq_rel)) {
+    return false;
+  }
+  // Going back a little when two cores store out of order only makes the clock credit less.
   auto& clock = group.rotation->now;
-  auto& taken = replica.turns->taken;
-  const double now = clock.load(std::memory_order_relaxed);
-  std::uint64_t turns = taken.load(std::memory_order_relaxed);
-  std::uint64_t credited = 0;
-  do {
-    credited = caught_up(turns, weight, now);
-  } while (!taken.compare_exchange_weak(turns, credited + 1, std::memory_order_relaxed));
-  const double turn = due(credited, weight);
-  if (turn > now) clock.store(turn, std::memory_order_relaxed);
+  if (turn.due > clock.load(std::memory_order_relaxed))
+    clock.store(turn.due, std::memory_order_release);
+  return true;
 }
 
 }  // namespace signalbox::balancer

@@ -4,7 +4,7 @@
 // and the earliest goes first. That is the Webster / Sainte-Lague division: any `sum of weights` consecutive turns hold
 // exactly `weight` turns of each replica, spread evenly (weights 5,1,1 give a a b c a a a, not five a in a row). A replica
 // that could not be used and returns, or is new, enters at the present virtual time instead of catching up in a burst.
-// Cores racing for one turn may both take it; counts are atomic, so the proportions recover at once.
+// A turn is granted to one core only: who loses the race for it chooses again, so the proportions are exact over all cores.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +13,17 @@
 
 namespace signalbox::balancer {
 
-// When the replica's next turn is due. O(1), reads only. Weight must be positive.
-double next_turn(const discovery::ReplicaGroup& group, const discovery::Replica& replica);
+struct Turn {
+  double due = 0;              // virtual time; the earliest of the options goes first
+  std::uint64_t seen = 0;      // the replica's count when this was read
+  std::uint64_t credited = 0;  // the same, with what it missed while it was away
+};
 
-// Counts a turn as taken and moves the clock. O(1).
-void take_turn(const discovery::ReplicaGroup& group, const discovery::Replica& replica);
+// The replica's next turn. O(1), reads only. Weight must be positive.
+Turn next_turn(const discovery::ReplicaGroup& group, const discovery::Replica& replica);
+
+// Takes that turn and moves the clock. False if another core has just taken it: read the turns again. O(1).
+bool take_turn(const discovery::ReplicaGroup& group, const discovery::Replica& replica,
+               const Turn& turn);
 
 }  // namespace signalbox::balancer
