@@ -30,7 +30,7 @@ class DomainHead {
                                  const tensor::Kernels& kernels);
 
   // `means` is BertScratch::means of one window: [layers + 1][hidden]. Returns probabilities of the
-  // labels. Cost: one small network, and hidden * examples multiplications for the neighbours (0.3
+  // labels. Cost: one small network, and hidden * examples multiplications for the neighbours (0.6
   // ms at 20,000).
   std::vector<float> classify(const float* means) const;
 
