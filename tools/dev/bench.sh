@@ -12,10 +12,16 @@ dev_bench() {
       "$(python_base)" "$ROOT/test/bench/$name.py" --build "$ROOT/build/release" "${json[@]}" "$@" </dev/null
       ;;
     decide | encoder)
+      # Both are single-threaded by definition; OpenMP inside oneDNN has to be told.
+      [[ -e $ROOT/build/release/build.ninja ]] && cmake --preset release >/dev/null  # finds libdnnl if just installed
       build_preset release "${name}_bench"
       encoder_ready
-      "$(find build/release -name "${name}_bench" -type f -perm -u+x | head -n 1)" "${json[@]}" "$@" </dev/null
+      OMP_NUM_THREADS=1 taskset -c "$(bench_core)" "$(find build/release -name "${name}_bench" -type f -perm -u+x |
+        head -n 1)" "${json[@]}" "$@" </dev/null
       ;;
     *) die "./dev bench knows proxy, mom, decide and encoder, not '$name'" ;;
   esac
 }
+
+# The first core this shell may use.
+bench_core() { taskset -cp $$ | sed 's/.*: //; s/[,-].*//'; }
