@@ -1,0 +1,152 @@
+"""Two real vLLM engines behind Signalbox: ./dev test --vllm. SIGNALBOX_VLLM names the folder that install.py filled."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+import openai
+import pytest
+
+import configs
+import programs
+from http_client import get, request
+
+FOLDER = Path(os.environ.get('SIGNALBOX_VLLM', ''))
+MODEL = 'tiny'
+START_SECONDS = 600  # imports of torch alone take a minute on a busy machine
+LONG = 'The signal box stands beside the line and sets the points. ' * 12
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(('127.0.0.1', 0))
+        return sock.getsockname()[1]
+
+
+class Vllm:
+    """One engine; ended with its whole process group, because it forks an engine core."""
+
+    def __init__(self, name):
+        self.name, self.port = name, free_port()
+        self.log_path = Path(tempfile.mkdtemp(prefix='signalbox-vllm-')) / f'{name}.log'
+        environment = {**os.environ, 'VLLM_CPU_KVCACHE_SPACE': '1', 'HF_HUB_OFFLINE': '1', 'VLLM_HOST_IP': '127.0.0.1',
+                       'GLOO_SOCKET_IFNAME': 'lo', 'VLLM_NO_USAGE_STATS': '1'}
+        with open(self.log_path, 'wb') as log:
+            self.process = subprocess.Popen(
+                [FOLDER / 'venv/bin/python', '-m', 'vllm.entrypoints.cli.main', 'serve', FOLDER / 'model',
+                 '--served-model-name', MODEL, '--host', '127.0.0.1', '--port', str(self.port), '--load-format', 'dummy',
+                 '--enforce-eager', '--dtype', 'float32', '--max-model-len', '2048', '--enable-prefix-caching'],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True)
+
+    def log(self):
+        return self.log_path.read_text(errors='replace')[-20000:]
+
+    def wait_ready(self):
+        programs.wait_until(lambda: get(self.port, '/health').status == 200, 'vLLM', self, START_SECONDS)
+
+    def metric(self, name):
+        page = get(self.port, '/metrics').text
+        return sum(float(value) for value in re.findall(rf'^{re.escape(name)}(?:\{{[^}}]*\}})? (\S+)$', page, re.M))
+
+    def stop(self):
+        os.killpg(self.process.pid, signal.SIGTERM)
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+@pytest.fixture(scope='module')
+def engines():
+    running = [Vllm('vllm-1'), Vllm('vllm-2')]
+    try:
+        for engine in running:
+            engine.wait_ready()
+        yield running
+    finally:
+        for engine in running:
+            engine.stop()
+
+
+@pytest.fixture(scope='module')
+def server(engines):
+    server = programs.Server(configs.proxy([engine.port for engine in engines], 'session', MODEL))
+    yield server
+    assert server.stop() == 0, server.log()[-20000:]
+
+
+@pytest.fixture
+def client(server):
+    return openai.OpenAI(base_url=f'http://127.0.0.1:{server.port}/v1', api_key='unused', max_retries=0, timeout=120)
+
+
+def ask(text):
+    return [{'role': 'user', 'content': text}]
+
+
+def test_chat(client):
+    answer = client.chat.completions.create(model=MODEL, messages=ask('Hello'), max_tokens=16)
+    assert answer.usage.completion_tokens > 0
+    assert answer.choices[0].finish_reason in ('length', 'stop')
+
+
+def test_a_stream_with_usage_counts_the_same_in_client_and_metrics(client, server):
+    before = server.metric('llm_model_completion_tokens_total')
+    usage = None
+    for part in client.chat.completions.create(model=MODEL, messages=ask('Hello'), max_tokens=16, stream=True,
+                                               stream_options={'include_usage': True}):
+        usage = part.usage or usage
+    programs.wait_until(
+        lambda: server.metric('llm_model_completion_tokens_total') == before + usage.completion_tokens,
+        'the tokens of the stream', server, 20)
+
+
+def test_a_greedy_stream_is_the_engines_own_byte_for_byte(engines, server):
+    body = {'model': MODEL, 'messages': ask('Count'), 'max_tokens': 12, 'stream': True, 'temperature': 0}
+
+    def contents(port):
+        text = request(port, 'POST', '/v1/chat/completions', body).text
+        text = re.sub(r'"id":"[^"]*"', '"id":""', text)
+        return re.sub(r'"created":\d+', '"created":0', text)
+
+    assert contents(server.port) in {contents(engine.port) for engine in engines}
+
+
+def test_a_session_finds_its_prefix_in_the_cache_of_its_replica(client, engines):
+    queries = [engine.metric('vllm:prefix_cache_queries_total') for engine in engines]
+    hits = [engine.metric('vllm:prefix_cache_hits_total') for engine in engines]
+    for _ in range(3):
+        client.chat.completions.create(model=MODEL, messages=ask(LONG), max_tokens=2,
+                                       extra_headers={'x-session-id': 'anna'})
+    asked = [engine.metric('vllm:prefix_cache_queries_total') - before for engine, before in zip(engines, queries)]
+    found = [engine.metric('vllm:prefix_cache_hits_total') - before for engine, before in zip(engines, hits)]
+    replica = asked.index(max(asked))
+    assert asked[1 - replica] == 0
+    assert found[replica] > 0.5 * asked[replica]
+
+
+def test_the_engines_own_metrics_and_ours_name_both_replicas(engines, server):
+    page = get(server.admin_port, '/metrics').text
+    for engine in engines:
+        assert f'127.0.0.1:{engine.port}' in page
+        assert 'vllm:num_requests_running' in get(engine.port, '/metrics').text
+
+
+def test_the_model_list_and_tokenize_are_the_engines(server):
+    assert MODEL in [model['id'] for model in get(server.port, '/v1/models').json['data']]
+    answer = request(server.port, 'POST', '/tokenize', {'model': MODEL, 'prompt': 'Hello'})
+    assert answer.status == 200 and answer.json['count'] >= 5
+
+
+def test_an_error_of_the_engine_is_passed_on_as_it_is(engines, server):
+    body = {'model': MODEL, 'messages': ask('Hello'), 'max_tokens': 100_000}
+    direct = request(engines[0].port, 'POST', '/v1/chat/completions', body)
+    relayed = request(server.port, 'POST', '/v1/chat/completions', body)
+    assert direct.status == relayed.status == 400
+    assert json.loads(direct.body)['error']['message'] == json.loads(relayed.body)['error']['message']
