@@ -42,8 +42,10 @@ int status_of(const config::LoadReport& report) {
 
 void print_text(const std::string& file, const config::LoadReport& report, int status) {
   for (const auto& finding : report.findings) {
-    fmt::print("{} [{} {}]\n", config::to_text(finding), config::severity_word(finding.severity),
-               finding.code);
+    const auto severity = config::severity_word(finding.severity);
+    const bool named = finding.code != severity;
+    fmt::print("{} [{}{}{}]\n", config::to_text(finding), severity, named ? " " : "",
+               named ? finding.code : "");
   }
   if (status == kDoesNotLoad) {
     fmt::print("{}: does not load\n", file);

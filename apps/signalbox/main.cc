@@ -24,6 +24,8 @@ constexpr std::array kCommands = {
             signalbox::cli::sim_command},
     Command{"check", "lint a configuration file: does it load, does it mean what it says",
             signalbox::cli::check_command},
+    Command{"config", "migrate, schema, docs: the configuration in other forms",
+            signalbox::cli::config_command},
     Command{"explain", "why would this prompt be routed where", signalbox::cli::explain_command},
     Command{"classify", "run the classifiers on a text", signalbox::cli::classify_command},
     Command{"eval", "measure a classifier on a labelled file", signalbox::cli::eval_command},

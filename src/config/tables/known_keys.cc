@@ -245,13 +245,20 @@ std::map<std::string_view, Schema> parse_spec() {
   return schemas;
 }
 
+const Schema* find_schema(std::string_view name) {
+  static const std::map<std::string_view, Schema> schemas = parse_spec();
+  const auto found = schemas.find(name);
+  return found == schemas.end() ? nullptr : &found->second;
+}
+
 }  // namespace
 
 const Schema& known_schema(std::string_view name) {
-  static const std::map<std::string_view, Schema> schemas = parse_spec();
-  const auto found = schemas.find(name);
-  SBX_ASSERT(found != schemas.end());
-  return found->second;
+  const Schema* found = find_schema(name);
+  SBX_ASSERT(found != nullptr);
+  return *found;
 }
+
+bool is_known_schema(const Schema& schema) { return find_schema(schema.name) == &schema; }
 
 }  // namespace signalbox::config

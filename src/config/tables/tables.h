@@ -21,6 +21,8 @@ const Schema& own_schema();         // Own
 
 // A key-only schema by the name it has in known_keys.cc.
 const Schema& known_schema(std::string_view name);
+// Whether a schema is one of those: nothing in it has an effect in this release.
+bool is_known_schema(const Schema& schema);
 
 // The one name of a plugin that has several published spellings: semantic-cache is response_cache.
 std::string_view plugin_type(std::string_view written);
