@@ -9,7 +9,8 @@
 #include "config/migrate.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace signalbox::config;
+  using signalbox::config::load_report;
+  using signalbox::config::LoadOptions;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const LoadOptions options{
       .environment = [](const std::string& name) -> std::optional<std::string> {
@@ -17,11 +18,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         return std::nullopt;
       }};
   const auto report = load_report(text, "fuzz.yaml", options);
-  SBX_ASSERT((report.config != nullptr) != any_error(report.findings));
+  SBX_ASSERT((report.config != nullptr) != signalbox::config::any_error(report.findings));
   for (const auto& finding : report.findings) SBX_ASSERT(!finding.message.empty());
   if (report.config == nullptr) return 0;
-  (void)check(*report.config);
-  const auto migrated = migrate(text, "fuzz.yaml", options);
+  (void)signalbox::config::check(*report.config);
+  const auto migrated = signalbox::config::migrate(text, "fuzz.yaml", options);
   SBX_ASSERT(load_report(migrated.yaml, "migrated.yaml", options).config != nullptr);
   return 0;
 }

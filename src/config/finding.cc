@@ -32,9 +32,11 @@ std::string to_text(const Finding& finding) {
 
 std::string to_text(const std::vector<Finding>& findings, std::size_t count_max) {
   std::vector<const Finding*> order;
-  for (const auto& finding : findings) order.push_back(&finding);
-  std::ranges::stable_sort(
-      order, [](const Finding* a, const Finding* b) { return a->severity > b->severity; });
+  for (const auto severity : {Severity::kError, Severity::kWarning, Severity::kNote}) {
+    for (const auto& finding : findings) {
+      if (finding.severity == severity) order.push_back(&finding);
+    }
+  }
   std::string text;
   for (std::size_t i = 0; i < order.size() && i < count_max; ++i) {
     if (i > 0) text += '\n';

@@ -93,7 +93,7 @@ void Normaliser::run(Node& node, const Schema& schema) {
   const auto rank = [&](const Node::Entry& entry) {
     return schema.find(entry.key) - schema.fields.data();
   };
-  std::ranges::stable_sort(node.entries, {}, rank);
+  std::ranges::sort(node.entries, {}, rank);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -106,7 +107,7 @@ const Categories::Fed* Categories::fed(std::string_view kind, std::string_view c
 }
 
 Node Categories::model_refs(const Node& category) {
-  std::vector<std::pair<double, Node>> scored;
+  std::multimap<double, Node, std::greater<>> scored;  // equal scores stay in file order
   const Node* scores = category.find("model_scores");
   if (scores == nullptr) return list_node(category.mark);
   for (std::size_t i = 0; i < scores->items.size(); ++i) {
@@ -122,9 +123,8 @@ Node Categories::model_refs(const Node& category) {
         ref.entries.push_back(entry);
     }
     const Node* value = score.find("score");
-    scored.emplace_back(value ? reader_.number(*value).value_or(0) : 0, std::move(ref));
+    scored.emplace(value ? reader_.number(*value).value_or(0) : 0, std::move(ref));
   }
-  std::ranges::stable_sort(scored, [](const auto& a, const auto& b) { return a.first > b.first; });
   Node refs = list_node(scores->mark);
   for (auto& [score, ref] : scored) refs.items.push_back(std::move(ref));
   return refs;

@@ -2,7 +2,8 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
+#include <map>
+#include <utility>
 
 #include "base/limits.h"
 #include "config/lint/lint.h"
@@ -47,8 +48,14 @@ std::vector<Finding> check(const Config& config) {
     run({recipe.routing, fmt::format("recipes.{}.", recipe.name)});
   lint::check_providers(config, findings);
   lint::check_settings(config, findings);
-  auto found = findings.take();
-  std::ranges::stable_sort(found, {}, &Finding::line);
+  // Findings of one line keep their order: a multimap adds behind what is equal.
+  std::multimap<int, Finding> by_line;
+  for (auto& finding : findings.take()) {
+    const int line = finding.line;
+    by_line.emplace(line, std::move(finding));
+  }
+  std::vector<Finding> found;
+  for (auto& [line, finding] : by_line) found.push_back(std::move(finding));
   return found;
 }
 
