@@ -23,6 +23,9 @@ inline constexpr std::size_t kReadBufferBytesMax =
     2 * kHeadBytesMax;  // one connection; a head and a read more
 // Memory reserved on the word of a Content-Length alone; bodies grow past it as they arrive.
 inline constexpr std::size_t kBodyReserveBytesMax = 1 << 20;
+// Forms of audio and file uploads: OpenAI's largest has about ten fields.
+inline constexpr std::size_t kFormPartsMax = 128;
+inline constexpr std::size_t kFormPartHeadBytesMax = 8 << 10;
 // Answers to our own requests: health checks, metric scrapes of engines with many models, trace exports.
 inline constexpr std::size_t kFetchBodyBytesMax = 4 << 20;
 // JSON.

@@ -72,11 +72,18 @@ struct Message {
   bool has_tool_calls = false;
 };
 
+// A piece of client.body.
+struct ByteRange {
+  std::size_t begin = 0;
+  std::size_t end = 0;  // one past the last
+};
+
 // Written by request/: what the body says. `document` indexes client.body.
 struct Request {
   Endpoint endpoint = Endpoint::kOther;
-  json::Document document;
-  std::string model;  // unescaped, as requested
+  json::Document document;              // empty unless the body is JSON
+  std::optional<ByteRange> form_model;  // value of the field `model` of a multipart form
+  std::string model;                    // unescaped, as requested
   bool stream = false;
   bool include_usage = false;     // stream_options.include_usage was true
   std::vector<Message> messages;  // in order; for completions one user message holding the prompt
@@ -166,7 +173,7 @@ enum class ResponsePath : std::uint8_t {
 // One try at an upstream; appended by upstream/.
 struct Attempt {
   std::string endpoint_url;
-  std::string upstream_name;
+  std::size_t candidate = 0;  // index in Exchange::candidates
   int status = 0;             // HTTP status, 0 when none came
   std::optional<Code> error;  // why it failed, if it did
   TimePoint started_at;
@@ -197,8 +204,23 @@ struct Exchange {
   std::vector<Candidate> candidates;
   Edits edits;
   std::vector<Attempt> attempts;
+  // Written by upstream/: index of the attempt whose answer is relayed. Not always the last one: an engine's own refusal
+  // is passed on when a later attempt did not even connect.
+  std::optional<std::size_t> answered;
   ResponsePath path = ResponsePath::kUpstream;
   Usage usage;
+
+  // The attempt that stands for the request in headers, metrics and logs: the one that answered, else the last one;
+  // nullptr when none was made.
+  const Attempt* answering_attempt() const {
+    if (answered) return &attempts[*answered];
+    return attempts.empty() ? nullptr : &attempts.back();
+  }
+  // The candidate of that attempt, else the first choice; nullptr when nothing was chosen.
+  const Candidate* answering_candidate() const {
+    if (const auto* attempt = answering_attempt()) return &candidates[attempt->candidate];
+    return candidates.empty() ? nullptr : &candidates.front();
+  }
 };
 
 }  // namespace signalbox::exchange

@@ -211,7 +211,7 @@ net::Task<Result<void>> Pipeline::forward(Flow* flow) {
   exchange.usage = observer.usage();
   if (!relayed && relayed.error().code != Code::kCancelled) {
     // The engine broke off after its head: its attempt did not succeed after all.
-    exchange.attempts.back().error = relayed.error().code;
+    exchange.attempts[*exchange.answered].error = relayed.error().code;
     report(*set, *live.choice.replica->endpoint, discovery::Outcome::kFailure);
   }
   co_return relayed;

@@ -10,16 +10,6 @@ namespace {
 
 using exchange::SignalState;
 
-const exchange::Candidate* answering(const exchange::Exchange& exchange) {
-  for (const auto& candidate : exchange.candidates) {
-    if (!exchange.attempts.empty() &&
-        candidate.upstream_name == exchange.attempts.back().upstream_name) {
-      return &candidate;
-    }
-  }
-  return exchange.candidates.empty() ? nullptr : &exchange.candidates.front();
-}
-
 double tokens_cost(const config::Pricing& pricing, const exchange::Usage& usage) {
   constexpr double kPerMillion = 1e-6;
   const auto fresh = static_cast<double>(usage.prompt_tokens - usage.cached_tokens);
@@ -45,7 +35,7 @@ void record_usage(const Recording& r, const exchange::Candidate& candidate,
         static_cast<double>(usage.completion_tokens));
     const double cost = tokens_cost(candidate.model->pricing, usage);
     if (cost > 0) to.cost.with(model, candidate.model->pricing.currency).add(cost);
-    const auto& server = r.exchange.attempts.back().endpoint_url;
+    const auto& server = r.exchange.answering_attempt()->endpoint_url;
     to.server_input_tokens.with(server, model).add(count(usage.prompt_tokens));
     to.server_output_tokens.with(server, model).add(count(usage.completion_tokens));
   }
@@ -110,7 +100,7 @@ std::string error_reason(const Recording& r) {
 
 void record_metrics(const Recording& r, telemetry::Instruments& to) {
   const auto& exchange = r.exchange;
-  const auto* candidate = answering(exchange);
+  const auto* candidate = exchange.answering_candidate();
   if (exchange.decision.automatic) record_decision(r, candidate, to);
   const Duration total = r.moments.finished_at - exchange.client.received_at;
   if (r.client_gone) {
@@ -132,7 +122,7 @@ void record_metrics(const Recording& r, telemetry::Instruments& to) {
   if (exchange.attempts.empty()) return;
   to.completion_latency.with(model).observe(total);
   record_usage(r, *candidate, model, to);
-  const auto& server = exchange.attempts.back().endpoint_url;
+  const auto& server = exchange.answering_attempt()->endpoint_url;
   const bool good = !r.error && r.status < 500;
   to.server_latency.with(server, model, good ? "success" : "error").observe(total);
   if (!good) to.server_errors.with(server, model, error_reason(r)).add();
@@ -140,7 +130,7 @@ void record_metrics(const Recording& r, telemetry::Instruments& to) {
 
 void record_access(const Recording& r, const Clock& clock, telemetry::AccessLog& log) {
   const auto& exchange = r.exchange;
-  const auto* candidate = answering(exchange);
+  const auto* candidate = exchange.answering_candidate();
   telemetry::AccessRecord line;
   line.time = clock.unix_time();
   line.request_id = exchange.client.request_id;
@@ -161,7 +151,7 @@ void record_access(const Recording& r, const Clock& clock, telemetry::AccessLog&
     line.confidence = static_cast<float>(exchange.decision.confidence);
     line.rung = rung_name(exchange.signals.rung);
   }
-  if (!exchange.attempts.empty()) line.endpoint = exchange.attempts.back().endpoint_url;
+  if (const auto* attempt = exchange.answering_attempt()) line.endpoint = attempt->endpoint_url;
   line.attempts = static_cast<int>(exchange.attempts.size());
   if (exchange.usage.known) {
     line.prompt_tokens = exchange.usage.prompt_tokens;

@@ -96,7 +96,7 @@ Span attempt_span(const Recording& r, const exchange::Attempt& attempt, TimePoin
   Span span = make.make(name::kUpstream, attempt.started_at, end);
   span.kind = telemetry::SpanKind::kClient;
   span.set(key::kEndpoint, attempt.endpoint_url);
-  span.set(key::kModel, attempt.upstream_name);
+  span.set(key::kModel, r.exchange.candidates[attempt.candidate].upstream_name);
   span.set(key::kAttempt, number);
   span.set(key::kReused, attempt.reused_connection);
   if (attempt.status != 0) span.set(key::kHttpStatus, attempt.status);

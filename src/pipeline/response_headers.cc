@@ -18,17 +18,6 @@ bool wants_debug(const exchange::Exchange& exchange) {
   return exchange.client.headers.get("x-vsr-debug") == "true";
 }
 
-// The candidate that answered: the one of the last attempt, else the first choice.
-const exchange::Candidate* answering_candidate(const exchange::Exchange& exchange) {
-  if (exchange.candidates.empty()) return nullptr;
-  if (!exchange.attempts.empty()) {
-    for (const auto& candidate : exchange.candidates) {
-      if (candidate.upstream_name == exchange.attempts.back().upstream_name) return &candidate;
-    }
-  }
-  return &exchange.candidates.front();
-}
-
 std::string category_value(const exchange::Exchange& exchange) {
   const auto category = exchange.signals.category;
   return std::string(category.empty() ? kNotEvaluated : category);
@@ -68,8 +57,8 @@ void add_seed_set(const exchange::Exchange& exchange, const exchange::Candidate&
   headers.add("x-vsr-selected-reasoning", std::string(reasoning_word(candidate)));
   headers.add("x-vsr-injected-system-prompt",
               exchange.edits.injected_system_prompt ? "true" : "false");
-  if (!exchange.attempts.empty()) {
-    headers.add("x-vsr-destination-endpoint", exchange.attempts.back().endpoint_url);
+  if (const auto* attempt = exchange.answering_attempt()) {
+    headers.add("x-vsr-destination-endpoint", attempt->endpoint_url);
   }
   if (exchange.path == exchange::ResponsePath::kFastResponse) {
     headers.add("x-vsr-fast-response", "true");
@@ -89,7 +78,7 @@ void add_v03_set(const HeaderInputs& inputs, bool seed_set_added, http::Headers&
   if (!wants_debug(exchange)) return;
   if (!seed_set_added) {
     headers.add("x-vsr-selected-category", category_value(exchange));
-    const auto* candidate = answering_candidate(exchange);
+    const auto* candidate = exchange.answering_candidate();
     if (candidate != nullptr) {
       headers.add("x-vsr-selected-reasoning", std::string(reasoning_word(*candidate)));
     }
@@ -139,7 +128,7 @@ std::string_view rung_name(exchange::Rung rung) {
 void add_response_headers(const HeaderInputs& inputs, http::Headers& headers) {
   const auto& exchange = inputs.exchange;
   headers.add("x-request-id", exchange.client.request_id);
-  if (const auto* candidate = answering_candidate(exchange)) {
+  if (const auto* candidate = exchange.answering_candidate()) {
     headers.add("x-vsr-selected-model", candidate->public_name);
     if (exchange.decision.automatic) {
       headers.add("x-vsr-selected-decision", exchange.decision.decision != nullptr

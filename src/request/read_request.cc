@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "base/text.h"
+#include "http/multipart.h"
+#include "json/utf8.h"
 #include "request/fields.h"
 #include "request/messages.h"
 
@@ -140,12 +142,43 @@ Result<void> read_body(Request& request) {
   return {};
 }
 
+// Forms say their model in a field of their own; everything else in them is the engine's. A field that stands twice is
+// refused, because readers differ in which one they take.
+Result<void> read_form_body(const ClientRequest& client, Request& request) {
+  SBX_TRY(const auto fields, http::read_form(client.headers.get("content-type"), client.body));
+  std::optional<std::string_view> stream;
+  for (const http::FormField& field : fields) {
+    const std::string_view value =
+        std::string_view(client.body).substr(field.begin, field.end - field.begin);
+    const bool is_model = field.name == "model";
+    if (!is_model && field.name != "stream") continue;
+    if (is_model ? request.form_model.has_value() : stream.has_value()) {
+      return fail(Code::kInvalidArgument, "the form has two fields of this name", field.name);
+    }
+    if (is_model) {
+      if (field.is_file || !json::is_utf8(value)) {
+        return fail(Code::kInvalidArgument, "'model' must be text", "model");
+      }
+      request.model = value;
+      request.form_model = {field.begin, field.end};
+    } else {
+      stream = value;
+    }
+  }
+  request.stream = stream && equal_ignore_case(*stream, "true");
+  return {};
+}
+
 }  // namespace
 
 Result<Request> read_request(const ClientRequest& client) {
   Request request;
   request.endpoint = endpoint_of(client.path);
   const bool known = has_json_body(request.endpoint);
+  if (!known && http::is_form(client.headers.get("content-type"))) {
+    SBX_CHECK_OK(read_form_body(client, request));
+    return request;
+  }
   if (!known && (client.body.empty() || !says_json(client.headers))) return request;
   SBX_TRY(request.document, json::Document::parse(client.body));
   // Paths we do not know may take any JSON; only an object can name a model.

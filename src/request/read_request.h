@@ -10,8 +10,8 @@
 namespace signalbox::request {
 
 // `client.body` must stay where it is for as long as the result lives: the document, messages and user_text point into
-// it. Bodies that are not JSON (audio forms, paths we do not know without a JSON content-type) give a Request without a
-// document and without a model.
+// it. Forms (audio, files, image edits) give a Request without a document, with the model their field `model` names; other
+// bodies that are not JSON give one without either.
 // Errors: kInvalidArgument with `param` naming the field. O(body), allocates only for escaped or joined texts.
 Result<exchange::Request> read_request(const exchange::ClientRequest& client);
 

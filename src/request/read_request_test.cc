@@ -205,11 +205,40 @@ TEST(ReadRequest, ReadsAnthropicMessages) {
   EXPECT_TRUE(read->active_tool_loop);
 }
 
-TEST(ReadRequest, FormsAndUnknownPathsAreLeftAlone) {
-  const Read form("/v1/audio/transcriptions", "--x\r\n", "multipart/form-data; boundary=x");
-  ASSERT_TRUE(form.ok());
+Read audio_form(const std::string& fields) {
+  return {"/v1/audio/transcriptions", fields + "--x--\r\n", "multipart/form-data; boundary=x"};
+}
+
+std::string form_field(const std::string& name, const std::string& value) {
+  return "--x\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + value + "\r\n";
+}
+
+TEST(ReadRequest, AFormNamesItsModelInAField) {
+  const Read form = audio_form(form_field("file", "{\"model\":\"no\"}") +
+                               form_field("model", "whisper") + form_field("stream", "true"));
+  ASSERT_TRUE(form.ok()) << form.error();
   EXPECT_TRUE(form->document.empty());
-  EXPECT_EQ(form->model, "");
+  EXPECT_EQ(form->model, "whisper");
+  EXPECT_TRUE(form->stream);
+  ASSERT_TRUE(form->form_model);
+  EXPECT_EQ(form->form_model->end - form->form_model->begin, 7u);
+}
+
+TEST(ReadRequest, AFormThatNamesTwoModelsIsRefused) {
+  const Read form = audio_form(form_field("model", "a") + form_field("model", "b"));
+  EXPECT_FALSE(form.ok());
+  EXPECT_EQ(form.param(), "model");
+  EXPECT_FALSE(audio_form(form_field("model", "\xff")).ok());
+  EXPECT_FALSE(audio_form("--x\r\n").ok());
+}
+
+TEST(ReadRequest, AFormCannotSmuggleAChatCompletion) {
+  EXPECT_FALSE(Read("/v1/chat/completions", form_field("model", "m") + "--x--",
+                    "multipart/form-data; boundary=x")
+                   .ok());
+}
+
+TEST(ReadRequest, UnknownPathsAreLeftAlone) {
   EXPECT_TRUE(Read("/v1/whatever", "[1]").ok());
   EXPECT_EQ(
       Read("/v1/whatever", R"({"model":"m"})", "application/vnd.api+json; charset=utf-8")->model,

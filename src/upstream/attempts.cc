@@ -41,6 +41,11 @@ const config::ReasoningFamily* family_of(const config::Config& config,
   return found == config.providers.reasoning_families.end() ? nullptr : &found->second;
 }
 
+std::size_t index_of(const std::vector<exchange::Candidate>& candidates,
+                     const exchange::Candidate& candidate) {
+  return static_cast<std::size_t>(&candidate - candidates.data());
+}
+
 bool is_cancelled(const net::Cancellation* cancel) {
   return cancel != nullptr && cancel->cancelled();
 }
@@ -60,11 +65,19 @@ struct Upstream::Round {
   std::optional<Duration> repeat_after;  // what the last attempt says about asking its engine again
   // How the request ends if nothing better comes: the latest answer of an engine, else the latest failure.
   Result<Live> last = fail(Code::kUnavailable, "no attempt was made");
+  std::optional<std::size_t> answered;  // the attempt behind `last`, if an engine answered
 
   int tries() const { return static_cast<int>(sending.exchange->attempts.size()); }
   void keep(Result<Live> outcome) {
     const bool worse = last && !outcome && outcome.error().code != Code::kCancelled;
-    if (!worse) last = std::move(outcome);
+    if (worse) return;
+    last = std::move(outcome);
+    answered.reset();
+    if (last) answered = sending.exchange->attempts.size() - 1;
+  }
+  Result<Live> finish() {
+    sending.exchange->answered = answered;
+    return std::move(last);
   }
 };
 
@@ -75,12 +88,12 @@ net::Task<Result<Live>> Upstream::send(Sending sending) {
   budget_.request(loop_.now());
   for (;;) {
     const bool chosen = co_await choose_next(&round);
-    if (!chosen) co_return std::move(round.last);
+    if (!chosen) co_return round.finish();
     auto outcome = co_await attempt(&round);
     note(round, outcome);
     const bool again = may_try_again(round, outcome);
     round.keep(std::move(outcome));
-    if (!again) co_return std::move(round.last);
+    if (!again) co_return round.finish();
     // A failed request is no load on its engine any more, even if its answer is kept.
     round.choice.in_flight.end();
     if (round.last) round.last->choice.in_flight.end();
@@ -105,7 +118,7 @@ net::Task<bool> Upstream::choose_next(Round* round) {
   if (wait) {
     co_await pause(round, *wait);
     if (is_cancelled(round->sending.cancel)) {
-      round->last = fail(Code::kCancelled, "the client is gone");
+      round->keep(fail(Code::kCancelled, "the client is gone"));
       co_return false;
     }
     round->excluded.clear();
@@ -224,7 +237,7 @@ net::Task<Result<Live>> Upstream::attempt(Round* round) {
 
   const std::size_t index = exchange.attempts.size();
   exchange.attempts.push_back({.endpoint_url = endpoint.url(),
-                               .upstream_name = candidate.upstream_name,
+                               .candidate = index_of(exchange.candidates, candidate),
                                .started_at = loop_.now()});
   // What may be sent only once gets a connection that no engine can have closed already.
   auto lease = co_await connect(round, round->repeatable);

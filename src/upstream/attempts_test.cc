@@ -220,6 +220,8 @@ TEST_F(Attempts, AfterTheReplicasOfOneModelTheNextCandidateIsAsked) {
   ASSERT_TRUE(live);
   EXPECT_EQ(asked, (Hosts{"a", "b", "c"}));
   EXPECT_EQ(live->choice.candidate->public_name, "second");
+  ASSERT_NE(exchange.answering_candidate(), nullptr);
+  EXPECT_EQ(exchange.answering_candidate()->public_name, "second");
   EXPECT_NE(network.peer(2).received().find(R"("model":"second")"), std::string::npos)
       << "the body is rendered for the model that is asked";
 }
@@ -251,6 +253,9 @@ TEST_F(Attempts, AnEnginesAnswerIsPassedOnRatherThanALaterConnectionFailure) {
   EXPECT_EQ(live->head.headers.get("retry-after"), "3600");
   EXPECT_EQ(exchange.attempts.size(), 3u)
       << "the dead one is dialled again after a pause, before giving up";
+  ASSERT_NE(exchange.answering_attempt(), nullptr);
+  EXPECT_EQ(exchange.answering_attempt()->endpoint_url, exchange.attempts[0].endpoint_url)
+      << "headers and logs name the engine whose words the client reads";
 }
 
 TEST_F(Attempts, WithNothingToChooseTheErrorIsTheBalancers) {

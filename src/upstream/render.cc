@@ -159,6 +159,11 @@ Result<std::string> render_body(const exchange::ClientRequest& client,
                                 const exchange::Candidate& candidate,
                                 const config::ReasoningFamily* family,
                                 const RenderOptions& options) {
+  if (request.form_model) {
+    std::string body = client.body;
+    const auto [begin, end] = *request.form_model;
+    return body.replace(begin, end - begin, candidate.upstream_name);
+  }
   SBX_TRY(const Patch patch, render_patch(request, plugin_edits, candidate, family, options));
   return patch.apply(client.body);
 }

@@ -46,7 +46,8 @@ Result<json::Patch> render_patch(const exchange::Request& request, const json::P
                                  const config::ReasoningFamily* family,
                                  const RenderOptions& options);
 
-// The patched body; a body that is not a JSON object is returned as it came.
+// The patched body. In a form the value of the field `model` is replaced; any other body that is not a JSON object is
+// returned as it came.
 Result<std::string> render_body(const exchange::ClientRequest& client,
                                 const exchange::Request& request, const json::Patch& plugin_edits,
                                 const exchange::Candidate& candidate,

@@ -46,6 +46,16 @@ TEST(Render, SetsTheModelAndNothingElse) {
             R"({ "x":1.0, "model" : "math\"adapter" })");
 }
 
+TEST(Render, SetsTheModelFieldOfAFormAndNothingElse) {
+  Fixture fixture(R"({})", Endpoint::kAudio);
+  fixture.client.body = "--x\r\n\"model\"\r\n\r\nMoM\r\n--x--";
+  fixture.request = {};
+  const std::size_t at = fixture.client.body.find("MoM");
+  fixture.request.form_model = {at, at + 3};
+  EXPECT_EQ(fixture.render(to("whisper-large", true), &kQwen),
+            "--x\r\n\"model\"\r\n\r\nwhisper-large\r\n--x--");
+}
+
 TEST(Render, AModelThatIsRightAlreadyLeavesThePatchEmpty) {
   const Fixture fixture(R"({"mod\u0065l":"m\u0061th"})");
   const auto patch = render_patch(fixture.request, {}, to("math"), nullptr, {});

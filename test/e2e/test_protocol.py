@@ -188,6 +188,29 @@ def test_a_large_body_is_forwarded_whole(started):
     assert get(engine.port, '/sim/last/body').body == body
 
 
+def test_an_audio_upload_goes_to_its_model_byte_for_byte(started):
+    engine = started.engine()
+    server = started.server(configs.proxy([engine.port], model='whisper', extra="""      provider_model_id: openai/whisper-large-v3
+"""))
+    sound = bytes(range(256)) * 64 + b'\r\n--frontier-\r\n'
+    form = (b'--frontier\r\nContent-Disposition: form-data; name="file"; filename="speech.wav"\r\n'
+            b'Content-Type: audio/wav\r\n\r\n' + sound +
+            b'\r\n--frontier\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper'
+            b'\r\n--frontier\r\nContent-Disposition: form-data; name="x-own-field"\r\n\r\nkept\r\n--frontier--\r\n')
+    response = request(server.port, 'POST', '/v1/audio/transcriptions', form,
+                       {'content-type': 'multipart/form-data; boundary=frontier'})
+    assert response.status == 200 and 'bytes of audio' in response.json['text']
+    seen = get(engine.port, '/sim/last/body').body
+    assert seen == form.replace(b'\r\n\r\nwhisper\r\n', b'\r\n\r\nopenai/whisper-large-v3\r\n')
+
+
+def test_an_audio_upload_for_an_unknown_model_is_404(demo):
+    form = b'--f\r\nContent-Disposition: form-data; name="model"\r\n\r\nnobody\r\n--f--\r\n'
+    response = request(demo.port, 'POST', '/v1/audio/transcriptions', form,
+                       {'content-type': 'multipart/form-data; boundary=f'})
+    assert response.status == 404 and 'nobody' in response.json['error']['message']
+
+
 def test_slow_clients_do_not_keep_others_waiting(demo):
     """A hundred connections that never finish their head."""
     lazy = []
