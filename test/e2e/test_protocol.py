@@ -192,7 +192,7 @@ def test_an_audio_upload_goes_to_its_model_byte_for_byte(started):
     engine = started.engine()
     server = started.server(configs.proxy([engine.port], model='whisper', extra="""      provider_model_id: openai/whisper-large-v3
 """))
-    sound = bytes(range(256)) * 64 + b'\r\n--frontier-\r\n'
+    sound = bytes(range(256)) * 64 + b'\r\n--frontie\r\n'
     form = (b'--frontier\r\nContent-Disposition: form-data; name="file"; filename="speech.wav"\r\n'
             b'Content-Type: audio/wav\r\n\r\n' + sound +
             b'\r\n--frontier\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper'
