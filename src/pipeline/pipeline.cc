@@ -39,10 +39,10 @@ http::ResponseStart start_of(int status, http::Headers headers, std::size_t body
 
 }  // namespace
 
-Pipeline::Pipeline(Services& services, net::Loop& loop, net::Network& network)
+Pipeline::Pipeline(Services& services, net::Loop& loop, net::Network& network, std::uint64_t seed)
     : services_(services),
       loop_(loop),
-      random_(entropy_seed()),
+      random_(seed),
       snapshots_(services.snapshots),
       endpoints_(services.endpoints),
       clients_(loop, network),

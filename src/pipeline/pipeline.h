@@ -23,7 +23,9 @@ namespace signalbox::pipeline {
 
 class Pipeline final : public listener::Handler {
  public:
-  Pipeline(Services& services, net::Loop& loop, net::Network& network);
+  // `seed` decides ids, jitter and the other draws of this core.
+  Pipeline(Services& services, net::Loop& loop, net::Network& network,
+           std::uint64_t seed = entropy_seed());
 
   net::Task<void> handle(exchange::Exchange& exchange, http::ClientSink& sink,
                          net::Cancellation& client_gone) override;
