@@ -72,9 +72,9 @@ class Program:
 
 
 class Server(Program):
-    """`signalbox serve`, ready."""
+    """`signalbox serve`, ready unless told not to wait for that."""
 
-    def __init__(self, config=None, arguments=(), environment=None):
+    def __init__(self, config=None, arguments=(), environment=None, wait_ready=True):
         self.config_path = None
         command = ['serve', '--port', '0', '--metrics-port', '0', *arguments]
         if config is not None:
@@ -87,10 +87,12 @@ class Server(Program):
         self.port = self.ports['http']
         self.admin_port = self.ports['admin']
         self.engines = self.ports.get('engines', [])
-        self.wait_ready()
+        if wait_ready:
+            self.wait_ready()
 
     def wait_ready(self):
-        wait_until(lambda: get(self.port, '/ready').status == 200, 'serve to be ready', self)
+        # On the admin door, which speaks plain HTTP whatever the other one does.
+        wait_until(lambda: get(self.admin_port, '/ready').status == 200, 'serve to be ready', self)
 
     def rewrite_config(self, config):
         """Replaces the file as editors and ConfigMaps do: written beside it, then renamed."""
