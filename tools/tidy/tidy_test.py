@@ -83,6 +83,7 @@ class Bans(TreeTest):
             'environment': 'auto v = getenv("X");', 'wall-clock': 'auto t = std::chrono::system_clock::now();',
             'clock': 'auto t = std::chrono::steady_clock::now();', 'new': 'auto* p = new Thing;',
             'delete': 'delete p;', 'malloc': 'auto* p = malloc(4);', 'co_spawn': 'co_spawn(io, f());',
+            'await-in-while': 'while (!co_await next()) {}',
             'using-namespace': 'using namespace std;', 'stdout': 'std::cout << 1;', 'endl': 's << std::endl;',
             'assert': 'assert(x);', 'throw': 'throw Error();', 'regex': 'std::regex r;',
             'number-parsing': 'int x = std::stoi(s);', 'sleep': 'std::this_thread::sleep_for(1s);',
