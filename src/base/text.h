@@ -11,8 +11,18 @@
 namespace signalbox {
 
 constexpr char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-// Equal without regard to ASCII case; for header names and enum words.
-bool equal_ignore_case(std::string_view a, std::string_view b);
+// Equal without regard to ASCII case; for header names and enum words. Inline: a request compares some hundred names, and
+// nearly all differ in length.
+inline bool equal_ignore_case(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i] != b[i] && ascii_lower(a[i]) != ascii_lower(b[i])) return false;
+  }
+  return true;
+}
+inline bool starts_with_ignore_case(std::string_view text, std::string_view prefix) {
+  return text.size() >= prefix.size() && equal_ignore_case(text.substr(0, prefix.size()), prefix);
+}
 std::string to_lower(std::string_view text);
 // Without leading and trailing spaces and tabs.
 std::string_view trim(std::string_view text);

@@ -21,6 +21,10 @@ void Headers::set(std::string_view name, std::string value) {
       fields_.end());
 }
 
+void Headers::set_all(Headers others) {
+  for (Field& field : others.fields_) set(field.name, std::move(field.value));
+}
+
 std::size_t Headers::remove(std::string_view name) {
   return std::erase_if(fields_,
                        [&](const Field& field) { return equal_ignore_case(field.name, name); });

@@ -21,6 +21,9 @@ class Headers {
   }
   // Replaces all fields of that name by one.
   void set(std::string_view name, std::string value);
+  // The same for every field of `others`, in their order.
+  void set_all(Headers others);
+  void reserve(std::size_t fields) { fields_.reserve(fields); }
   // Number of fields removed.
   std::size_t remove(std::string_view name);
   // First value of that name, or nullptr.

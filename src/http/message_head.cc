@@ -12,12 +12,11 @@
 namespace signalbox::http {
 namespace {
 
+// Heads of clients and engines, with what we add, rarely hold more.
+constexpr std::size_t kFieldsReserved = 24;
+
 constexpr std::array<std::string_view, 6> kHopByHop = {
     "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"};
-
-bool starts_with_ignore_case(std::string_view text, std::string_view prefix) {
-  return text.size() >= prefix.size() && equal_ignore_case(text.substr(0, prefix.size()), prefix);
-}
 
 Result<void> parse_field(std::string_view line, Code malformed, Headers& out) {
   if (line.front() == ' ' || line.front() == '\t')
@@ -59,6 +58,7 @@ Result<std::optional<std::size_t>> find_head_end(std::string_view buffer, HeadSc
 
 Result<Headers> parse_fields(std::string_view lines, Code malformed) {
   Headers headers;
+  headers.reserve(kFieldsReserved);
   while (!lines.empty()) {
     const auto end = lines.find("\r\n");
     const auto line = lines.substr(0, end);

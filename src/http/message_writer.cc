@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
 #include <initializer_list>
-#include <iterator>
+#include <limits>
 
 #include "base/text.h"
 #include "http/syntax.h"
@@ -56,10 +58,26 @@ bool is_one_of(std::string_view name, std::initializer_list<std::string_view> na
                      [&](std::string_view other) { return equal_ignore_case(name, other); });
 }
 
+void append_number(std::string& out, std::uint64_t number) {
+  std::array<char, std::numeric_limits<std::uint64_t>::digits10 + 1> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  out.append(digits.data(), end);
+}
+
+// Room for a whole head at once: fields with their separators, and what the writers add themselves.
+void reserve_head(std::string& out, const Headers& headers) {
+  constexpr std::size_t kOwnBytes = 256;
+  std::size_t bytes = kOwnBytes;
+  for (const auto& field : headers.fields()) bytes += field.name.size() + field.value.size() + 4;
+  out.reserve(out.size() + bytes);
+}
+
 void append_framing(std::string& out, BodyFraming body, bool zero_length) {
   switch (body.kind) {
     case Framing::kLength:
-      fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", body.length);
+      out += "Content-Length: ";
+      append_number(out, body.length);
+      out += "\r\n";
       return;
     case Framing::kChunked:
       out += "Transfer-Encoding: chunked\r\n";
@@ -84,18 +102,18 @@ std::string_view reason_phrase(int status) {
 void append_field(std::string& out, std::string_view name, std::string_view value) {
   if (!is_token(name)) return;
   out.append(name).append(": ");
-  const auto begin = out.size();
-  out.append(trim(value));
-  if (!is_field_value(std::string_view(out).substr(begin))) {
-    for (auto i = begin; i < out.size(); ++i) {
-      if (!is_field_value({&out[i], 1})) out[i] = ' ';
-    }
+  value = trim(value);
+  if (is_field_value(value)) {
+    out.append(value);
+  } else {
+    for (const char c : value) out += is_field_value({&c, 1}) ? c : ' ';
   }
   out.append("\r\n");
 }
 
 void append_request_head(std::string& out, const RequestLine& line, const Headers& headers,
                          BodyFraming body) {
+  reserve_head(out, headers);
   out.append(line.method).append(" ").append(line.target).append(" HTTP/1.1\r\n");
   append_field(out, "Host", line.host);
   for (const auto& field : headers.fields()) {
@@ -110,8 +128,10 @@ void append_request_head(std::string& out, const RequestLine& line, const Header
 
 void append_response_head(std::string& out, const StatusLine& line, const Headers& headers,
                           BodyFraming body) {
-  fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", line.status,
-                 reason_phrase(line.status));
+  reserve_head(out, headers);
+  out += "HTTP/1.1 ";
+  append_number(out, static_cast<std::uint64_t>(line.status));
+  out.append(" ").append(reason_phrase(line.status)).append("\r\n");
   if (!line.date.empty()) append_field(out, "Date", line.date);
   for (const auto& field : headers.fields()) {
     if (is_one_of(field.name, {"content-length", "transfer-encoding", "connection", "date"}))

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <deque>
+#include <forward_list>
 
 #include "base/assert.h"
 #include "json/splice.h"
@@ -68,11 +68,13 @@ bool Value::equals(std::string_view text) const {
 }
 
 Result<void> Value::require_unique_keys() const {
+  if (!is_object()) return {};
   std::vector<std::string_view> keys;
-  std::deque<std::string> unescaped;  // owns what had escapes; its elements do not move
+  keys.reserve(size());
+  std::forward_list<std::string> unescaped;  // owns what had escapes; its elements do not move
   for (const Member& member : member_range()) {
     if (member.key.has_escapes()) {
-      keys.emplace_back(unescaped.emplace_back(member.key.string()));
+      keys.emplace_back(unescaped.emplace_front(member.key.string()));
     } else {
       std::string unused;
       keys.push_back(member.key.string_view(unused));
@@ -86,7 +88,11 @@ Result<void> Value::require_unique_keys() const {
 
 Result<std::optional<Value>> Value::find(std::string_view key) const {
   std::optional<Value> found;
+  const std::size_t quoted_bytes = key.size() + 2;
   for (const Member& member : member_range()) {
+    // Nearly every key that is not the wanted one has another length.
+    const Node& node = member.key.node();
+    if (!node.escaped && node.end - node.begin != quoted_bytes) continue;
     if (!member.key.equals(key)) continue;
     if (found) return twice_error(key);
     found = member.value;

@@ -13,6 +13,7 @@ namespace {
 
 // Most bodies have a few dozen values; those that have more pay for the growth.
 constexpr std::size_t kTapeNodesReserved = 64;
+constexpr std::size_t kOpenReserved = 16;
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool is_hex(char c) {
@@ -23,7 +24,9 @@ constexpr bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c
 class Parser {
  public:
   Parser(std::string_view text, const ParseLimits& limits, std::vector<Node>& tape)
-      : text_(text), limits_(limits), tape_(tape) {}
+      : text_(text), limits_(limits), tape_(tape) {
+    open_.reserve(kOpenReserved);
+  }
 
   // True when the text is one JSON value; otherwise error() says why not.
   bool run() {

@@ -164,8 +164,8 @@ class SocketNetwork final : public Network {
 
 std::string to_string(const Address& address) {
   const bool literal_v6 = address.host.find(':') != std::string::npos;
-  return literal_v6 ? fmt::format("[{}]:{}", address.host, address.port)
-                    : fmt::format("{}:{}", address.host, address.port);
+  std::string text = literal_v6 ? "[" + address.host + "]" : address.host;
+  return text.append(":").append(std::to_string(address.port));
 }
 
 std::unique_ptr<Network> make_network(Loop& loop) {

@@ -201,11 +201,7 @@ net::Task<Result<void>> Pipeline::forward(Flow* flow) {
   options.request_id = exchange.client.request_id;
   options.idle_timeout = config.own.limits.stream_idle_timeout;
   options.total = exchange.client.deadline;
-  http::Headers headers;
-  add_response_headers(header_inputs(*flow), headers);
-  for (const auto& field : headers.fields()) {
-    options.headers_set.emplace_back(field.name, field.value);
-  }
+  add_response_headers(header_inputs(*flow), options.headers_set);
   auto relayed = co_await response::relay(&live.lease, std::move(live.head), &flow->sink, &observer,
                                           &loop_.clock(), std::move(options));
   exchange.usage = observer.usage();

@@ -126,7 +126,9 @@ std::string_view rung_name(exchange::Rung rung) {
 }
 
 void add_response_headers(const HeaderInputs& inputs, http::Headers& headers) {
+  constexpr std::size_t kFieldsReserved = 16;
   const auto& exchange = inputs.exchange;
+  headers.reserve(kFieldsReserved);
   headers.add("x-request-id", exchange.client.request_id);
   if (const auto* candidate = exchange.answering_candidate()) {
     headers.add("x-vsr-selected-model", candidate->public_name);

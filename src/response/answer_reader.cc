@@ -108,6 +108,51 @@ FrameFacts read_responses_frame(Value root, std::string_view type, Usage& usage)
   return facts;
 }
 
+bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+
+// Where the container that is open at `at` ends (one past it), given that `at` is outside any string; npos if it does not.
+std::size_t end_of_open_container(std::string_view text, std::size_t at) {
+  std::size_t depth = 1;
+  while ((at = text.find_first_of("\"{}[]", at)) != std::string_view::npos) {
+    const char c = text[at++];
+    if (c == '{' || c == '[') ++depth;
+    if ((c == '}' || c == ']') && --depth == 0) return at;
+    if (c != '"') continue;
+    while (at < text.size() && text[at] != '"') at += text[at] == '\\' ? 2 : 1;
+    ++at;
+    if (at > text.size()) break;
+  }
+  return std::string_view::npos;
+}
+
+// The value of the member `usage` of the outermost object, if that is an object. Engines write it near the end, so it is
+// looked for from there: parsing a whole answer costs ten times as much. A quote inside a JSON string is escaped, so
+// these bytes with a colon behind them can only be a key; that it is the outermost object's key is seen from the rest of
+// the text, which must close exactly that object.
+std::string_view find_usage(std::string_view body) {
+  constexpr std::string_view kKey = "\"usage\"";
+  constexpr int kWalksMax = 8;  // an answer has one such object; each costs a walk to the end
+  while (!body.empty() && is_space(body.back())) body.remove_suffix(1);
+  const auto skip_space = [&](std::size_t at) {
+    while (at < body.size() && is_space(body[at])) ++at;
+    return at;
+  };
+  std::size_t key = body.size();
+  for (int walks = 0; walks < kWalksMax && key > 0;) {
+    key = body.rfind(kKey, key - 1);
+    if (key == std::string_view::npos) break;
+    std::size_t at = skip_space(key + kKey.size());
+    if (at >= body.size() || body[at] != ':') continue;
+    at = skip_space(at + 1);
+    if (at >= body.size() || body[at] != '{') continue;
+    ++walks;
+    const std::size_t end = end_of_open_container(body, at + 1);
+    if (end == std::string_view::npos) continue;
+    if (end_of_open_container(body, end) == body.size()) return body.substr(at, end - at);
+  }
+  return {};
+}
+
 }  // namespace
 
 FrameFacts read_frame(Endpoint endpoint, const http::SseFrame& frame, Usage& usage) {
@@ -127,9 +172,8 @@ FrameFacts read_frame(Endpoint endpoint, const http::SseFrame& frame, Usage& usa
 }
 
 void read_answer(std::string_view body, Usage& usage) {
-  const auto document = json::Document::parse(body);
-  if (!document || !document->root().is_object()) return;
-  if (const auto tokens = member(document->root(), "usage")) read_usage(*tokens, usage);
+  const auto document = json::Document::parse(find_usage(body));
+  if (document) read_usage(document->root(), usage);
 }
 
 bool has_end_mark(Endpoint endpoint) {

@@ -8,7 +8,6 @@
 #pragma once
 
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -17,6 +16,7 @@
 #include "exchange/exchange.h"
 #include "http/client.h"
 #include "http/client_sink.h"
+#include "http/headers.h"
 #include "http/response_head.h"
 #include "net/task.h"
 #include "response/observer.h"
@@ -30,7 +30,7 @@ struct RelayOptions {
   Deadline total = Deadline::none();
   // Edits of the head, after the hop-by-hop fields are gone: first removed, then set.
   std::vector<std::string> headers_removed;
-  std::vector<std::pair<std::string, std::string>> headers_set;
+  http::Headers headers_set;
 };
 
 // After lease->exchange(): `head` is its result. The lease is released when the body is complete and closed when it is

@@ -1,7 +1,5 @@
 #include "upstream/request_head.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <array>
 #include <string_view>
@@ -14,6 +12,7 @@
 namespace signalbox::upstream {
 namespace {
 
+constexpr std::string_view kKeySuffix = "-key";
 constexpr std::array<std::string_view, 2> kInternalPrefixes = {"x-vsr-", "x-signalbox-"};
 
 // Required by the Anthropic API ("Versions" in its reference); the only version there is.
@@ -26,13 +25,13 @@ bool is_for_us(std::string_view name) {
       equal_ignore_case(name, "x-gateway-destination-endpoint")) {
     return true;
   }
-  const std::string lower = to_lower(name);
-  if (lower.starts_with("x-user-") && lower.ends_with("-key")) return true;
-  return std::any_of(kInternalPrefixes.begin(), kInternalPrefixes.end(),
-                     [&](std::string_view prefix) {
-                       return name.size() > prefix.size() &&
-                              equal_ignore_case(name.substr(0, prefix.size()), prefix);
-                     });
+  if (starts_with_ignore_case(name, "x-user-") && name.size() > kKeySuffix.size() &&
+      equal_ignore_case(name.substr(name.size() - kKeySuffix.size()), kKeySuffix)) {
+    return true;
+  }
+  return std::ranges::any_of(kInternalPrefixes, [&](std::string_view prefix) {
+    return name.size() > prefix.size() && starts_with_ignore_case(name, prefix);
+  });
 }
 
 std::string target_of(const HeadInputs& in) {
@@ -62,16 +61,26 @@ std::string host_of(const net::Address& address) {
   return host;
 }
 
+std::string traceparent_of(const HeadInputs& in) {
+  std::string value = "00-";
+  value.reserve(55);
+  value.append(in.client.trace_id).append("-").append(in.span_id);
+  return value.append(in.client.trace_sampled.value_or(true) ? "-01" : "-00");
+}
+
 }  // namespace
 
 std::string request_head(const HeadInputs& in) {
-  http::Headers headers = in.client.headers;
+  constexpr std::size_t kAddedFields = 8;
+  http::Headers headers;
+  headers.reserve(in.client.headers.fields().size() + kAddedFields);
+  for (const auto& field : in.client.headers.fields()) {
+    if (!is_for_us(field.name)) headers.add(field.name, field.value);
+  }
   http::remove_hop_by_hop(headers);
-  headers.remove_if([](const http::Headers::Field& field) { return is_for_us(field.name); });
   headers.set("accept-encoding", "identity");
   headers.set("x-request-id", in.client.request_id);
-  headers.set("traceparent", fmt::format("00-{}-{}-{}", in.client.trace_id, in.span_id,
-                                         in.client.trace_sampled.value_or(true) ? "01" : "00"));
+  headers.set("traceparent", traceparent_of(in));
   for (const auto& name : in.edits.headers_removed) headers.remove(name);
   for (const auto& [name, value] : in.edits.headers_set) headers.set(name, value);
   add_credentials(in.backend, headers);

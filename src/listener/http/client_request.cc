@@ -22,10 +22,6 @@ bool is_plain_id(std::string_view id) {
 constexpr std::array<std::string_view, 4> kClientMaySend = {
     "x-vsr-debug", "x-vsr-skip-processing", "x-vsr-cache-control", "x-vsr-compression-control"};
 
-bool starts_with_ignore_case(std::string_view text, std::string_view prefix) {
-  return text.size() >= prefix.size() && equal_ignore_case(text.substr(0, prefix.size()), prefix);
-}
-
 }  // namespace
 
 bool is_internal_header(std::string_view name) {

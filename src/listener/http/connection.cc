@@ -164,7 +164,7 @@ net::Task<bool> Connection::serve_request(http::RequestHead head,
   exchange::Exchange exchange;
   exchange.client = make_client_request(std::move(head), random_, received_at);
   exchange.client.body = *std::move(body);
-  exchange.client.peer_address = stream_->peer_address();
+  exchange.client.peer_address = peer_address_;
   exchange.client.peer_trusted = settings.trusted.contains(exchange.client.peer_address);
   exchange.client.deadline = Deadline::after(received_at, settings.total_timeout);
   exchange.identity = take_identity(exchange.client, settings.identity);

@@ -72,6 +72,7 @@ class Connection {
   Connection(std::unique_ptr<net::Stream> stream, net::Loop& loop, Handler& handler, Random& random,
              http::DateCache& dates)
       : stream_(std::move(stream)),
+        peer_address_(stream_->peer_address()),
         input_(*stream_, loop),
         loop_(loop),
         handler_(handler),
@@ -94,6 +95,7 @@ class Connection {
   net::Task<void> reject(const Error& error, const ConnectionSettings& settings, bool messages_api);
 
   std::unique_ptr<net::Stream> stream_;
+  std::string peer_address_;  // asked once: it costs a system call
   ClientInput input_;
   net::Loop& loop_;
   Handler& handler_;
