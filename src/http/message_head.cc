@@ -12,8 +12,8 @@
 namespace signalbox::http {
 namespace {
 
-// Heads of clients and engines, with what we add, rarely hold more.
-constexpr std::size_t kFieldsReserved = 24;
+// Heads of clients and engines, with what we add, rarely hold more; and a kilobyte is what malloc keeps at hand.
+constexpr std::size_t kFieldsReserved = 16;
 
 constexpr std::array<std::string_view, 6> kHopByHop = {
     "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"};

@@ -11,8 +11,8 @@
 namespace signalbox::json {
 namespace {
 
-// Most bodies have a few dozen values; those that have more pay for the growth.
-constexpr std::size_t kTapeNodesReserved = 64;
+// Most bodies have a few dozen values; those that have more pay for the growth. A kilobyte is what malloc keeps at hand.
+constexpr std::size_t kTapeNodesReserved = 48;
 constexpr std::size_t kOpenReserved = 16;
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
