@@ -137,15 +137,16 @@ TEST(EndpointTable, ReliabilityOfTheModelOverridesTheGeneralSettings) {
 }
 
 TEST(InFlightCount, ReturnsToZeroWhateverPathTheRequestTakes) {
-  const auto target =
-      std::make_shared<Endpoint>("http://one:8000", net::Address{"one", 8000, false}, "");
+  index::PrefixIndex prefixes;
+  const auto target = std::make_shared<Endpoint>(
+      "http://one:8000", net::Address{"one", 8000, false}, "", prefixes.add_engine(100));
   {
-    InFlight first(target, 50, false);
-    InFlight second(target, 30, false);
+    InFlight first(target, {.prefill_tokens = 50}, false);
+    InFlight second(target, {.prefill_tokens = 30}, false);
     EXPECT_EQ(target->in_flight(), 2);
     EXPECT_EQ(target->queued_prefill_tokens(), 80);
-    first.first_byte();
-    first.first_byte();
+    first.first_token(at(seconds(1)));
+    first.first_token(at(seconds(1)));
     EXPECT_EQ(target->queued_prefill_tokens(), 30);
     InFlight moved(std::move(second));
     first = std::move(moved);

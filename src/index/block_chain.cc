@@ -1,7 +1,6 @@
 #include "index/block_chain.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/hash.h"
 
@@ -16,24 +15,23 @@ void BlockChain::add(std::string_view text) {
   while (!text.empty() && hashes_.size() < limits::kPrefixBlocksMax) {
     const std::size_t size = block_units(hashes_.size()) * kBlockUnitBytes;
     // Blocks that lie in one piece are hashed where they are; only those across a seam are copied.
-    if (partial_bytes_ == 0 && text.size() >= size) {
+    if (partial_.empty() && text.size() >= size) {
       close(text.substr(0, size));
       text.remove_prefix(size);
       continue;
     }
-    const std::size_t taken = std::min(size - partial_bytes_, text.size());
-    std::memcpy(partial_.data() + partial_bytes_, text.data(), taken);
-    partial_bytes_ += taken;
+    const std::size_t taken = std::min(size - partial_.size(), text.size());
+    partial_.append(text.substr(0, taken));
     text.remove_prefix(taken);
-    if (partial_bytes_ < size) return;
-    close({partial_.data(), size});
-    partial_bytes_ = 0;
+    if (partial_.size() < size) return;
+    close(partial_);
+    partial_.clear();
   }
 }
 
 void BlockChain::clear() {
   hashes_.clear();
-  partial_bytes_ = 0;
+  partial_.clear();
   bytes_ = 0;
 }
 

@@ -7,10 +7,10 @@
 // Equal on every machine and in every process (base/hash.h), so several routers agree without talking.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -25,6 +25,16 @@ inline constexpr std::size_t kBlockUnitBytes =
 inline constexpr std::size_t kSmallBlocks = 32;
 inline constexpr std::size_t kMiddleBlocks = 56;
 inline constexpr std::size_t kLargestBlockUnits = 16;
+
+// Prompt text per token: close enough for English under vocabularies of 100k and more. Engines count their caches in tokens.
+inline constexpr std::int64_t kBytesPerToken = 4;
+
+// Room that so many tokens take in an EngineCache.
+constexpr std::int64_t units_of_tokens(double tokens) {
+  constexpr double kMost = 1e15;
+  const double units = tokens * kBytesPerToken / static_cast<double>(kBlockUnitBytes);
+  return static_cast<std::int64_t>(units < kMost ? units : kMost);
+}
 
 // Size of block i in units of kBlockUnitBytes: 1, 4 or 16.
 constexpr std::uint32_t block_units(std::size_t i) {
@@ -53,8 +63,7 @@ class BlockChain {
  private:
   void close(std::string_view block);
   std::vector<BlockHash> hashes_;
-  std::array<char, kLargestBlockUnits * kBlockUnitBytes> partial_;
-  std::size_t partial_bytes_ = 0;
+  std::string partial_;  // the block under way, if it began in an earlier piece
   std::size_t bytes_ = 0;
 };
 

@@ -74,6 +74,7 @@ Generation EngineCache::touch(Generation last, std::uint32_t units) {
 }
 
 void EngineCache::occupy(std::uint32_t units) {
+  if (units == 0) return;
   const std::scoped_lock lock(mutex_);
   add(units);
 }

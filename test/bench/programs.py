@@ -90,6 +90,14 @@ class Bench:
         self.programs.append(program)
         return program
 
+    def start_on_load_core(self, command):
+        return self._start(self.load_core, command)
+
+    def stop(self, program):
+        """Ends a program before the benchmark does."""
+        self.programs.remove(program)
+        program.stop()
+
     def _ports(self, program, path):
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and program.process.poll() is None:
