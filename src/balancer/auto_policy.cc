@@ -35,23 +35,21 @@ void welcome_home(std::span<const Option> options, const Context& context, const
   const std::size_t home = home_of(options, *conversation);
   const auto missing =
       std::max<std::int64_t>(0, context.prefill_tokens - options[home].cached_tokens);
-  costs[home] -= fleet.foreign_share() * (1 + kOthersCompute) *
-                 static_cast<double>(missing) * fleet[home].seconds_per_token;
+  costs[home] -= fleet.foreign_share() * (1 + kOthersCompute) * static_cast<double>(missing) *
+                 fleet[home].seconds_per_token;
 }
 
 }  // namespace
 
-void Auto::score(std::span<const Option> options, const Context& context,
-                 std::span<double> costs) {
+void Auto::score(std::span<const Option> options, const Context& context, std::span<double> costs) {
   const auto tokens = static_cast<double>(context.prefill_tokens);
-  fleet_.read(options, context.now);
+  fleet_.read(options, context);
   double missing_least = tokens;
   for (std::size_t i = 0; i < options.size(); ++i) {
     const double missing = std::max(0.0, tokens - static_cast<double>(options[i].cached_tokens));
     const ExpectedTtft ttft =
         expected_ttft(options[i], context, fleet_[i], missing, typical_tokens_);
-    costs[i] = ttft.total() +
-               fairness_seconds(options, i, context, fleet_, ttft.compute);
+    costs[i] = ttft.total() + fairness_seconds(options, i, context, fleet_, ttft.compute);
     missing_least = std::min(missing_least, missing);
   }
   if (fleet_.foreign_share() > 0) welcome_home(options, context, fleet_, costs);

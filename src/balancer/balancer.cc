@@ -34,6 +34,28 @@ std::string why_none(std::span<const exchange::Candidate> candidates, const Cont
 
 }  // namespace
 
+std::string_view policy_name(config::BalancerPolicy policy) {
+  switch (policy) {
+    case config::BalancerPolicy::kRoundRobin:
+      return "round_robin";
+    case config::BalancerPolicy::kLeastLoad:
+      return "least_load";
+    case config::BalancerPolicy::kPowerOfTwo:
+      return "power_of_two";
+    case config::BalancerPolicy::kSession:
+      return "session";
+    case config::BalancerPolicy::kSessionMd5:
+      return "session_md5";
+    case config::BalancerPolicy::kPrefixAware:
+      return "prefix_aware";
+    case config::BalancerPolicy::kLoadAware:
+      return "load_aware";
+    case config::BalancerPolicy::kAuto:
+      return "auto";
+  }
+  return "auto";
+}
+
 Policy& Balancer::policy_of(const discovery::ReplicaGroup& group) {
   switch (group.policy) {
     case config::BalancerPolicy::kRoundRobin:
@@ -136,8 +158,7 @@ Pick Balancer::take(const Option& option, const Context& context, const Policy& 
       option.replica->endpoint,
       {.prefill_tokens = missing, .streams = context.streams, .sent_at = context.now}, trial);
   if (policy.wants_prefix() && context.prompt != nullptr) {
-    context.set->prefixes()->insert(context.prompt->chain().hashes(),
-                                    cache_salt(*option.candidate),
+    context.set->prefixes()->insert(context.prompt->chain().hashes(), cache_salt(*option.candidate),
                                     option.replica->endpoint->cache());
   }
   return pick;

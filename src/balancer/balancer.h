@@ -33,12 +33,16 @@ struct Pick {
   const exchange::Candidate* candidate = nullptr;
   const discovery::Replica* replica = nullptr;  // lives in the set of the context
   discovery::InFlight in_flight;
-  bool panic = false;       // no replica was usable; this one is suspect
-  bool trial = false;       // tests a half-open endpoint
-  std::string_view policy;  // static name, for headers and metrics
+  bool panic = false;              // no replica was usable; this one is suspect
+  bool trial = false;              // tests a half-open endpoint
+  std::string_view policy;         // static name, for headers and metrics
   std::int64_t prompt_tokens = 0;  // as estimated
-  std::int64_t cached_tokens = 0;  // of them, believed to be in the replica's cache; 0 if nobody asked
+  std::int64_t cached_tokens =
+      0;  // of them, believed to be in the replica's cache; 0 if nobody asked
 };
+
+// The policy's word in configuration, headers and metrics.
+std::string_view policy_name(config::BalancerPolicy policy);
 
 class Balancer {
  public:

@@ -21,7 +21,8 @@ ExpectedTtft expected_ttft(const Option& option, const Context& context,
   ttft.waiting =
       (load.backlog_tokens + load.foreign_waiting * typical_tokens) * load.seconds_per_token;
   ttft.compute = missing_tokens * load.seconds_per_token;
-  if (is_elsewhere(option.replica->backend, settings)) ttft.distance = seconds(settings.zone_penalty);
+  if (is_elsewhere(option.replica->backend, settings))
+    ttft.distance = seconds(settings.zone_penalty);
   return ttft;
 }
 

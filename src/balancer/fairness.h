@@ -3,7 +3,7 @@
 //     more. That speaks for replicas that hold more of it, even where another would begin sooner.
 //   - Each request in flight makes every step of its batch longer: one step's time for each above the fleet's mean.
 //   - A replica that gets more than its share of the requests, as one does that holds what everybody asks for, is on its way
-//     to being overrun: at an eighth above what chance explains, as much as computing the whole prompt once more elsewhere,
+//     to being overrun: at an eighth above what chance explains, as much as computing a typical prompt once more elsewhere,
 //     after which two hold it.
 // Urgent requests (Context::priority below 0) do not count it; those that can wait count it four times. O(1).
 #pragma once

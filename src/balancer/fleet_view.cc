@@ -8,6 +8,8 @@ namespace {
 
 // Observations after which an engine's own speed counts as much as its peers'.
 constexpr double kPeersWeight = 50;
+// Of the latest prompt in the mean length of prompts.
+constexpr double kTypicalShare = 0.01;
 // Deviations that are still taken for chance.
 constexpr double kChance = 2;
 
@@ -17,7 +19,9 @@ double between(double own, double mean, double evidence) {
 
 }  // namespace
 
-void FleetView::read(std::span<const Option> options, TimePoint now) {
+void FleetView::read(std::span<const Option> options, const Context& context) {
+  typical_prompt_ +=
+      kTypicalShare * (static_cast<double>(context.prefill_tokens) - typical_prompt_);
   loads_.clear();
   double evidence = 0;
   double per_token = 0;
@@ -27,7 +31,7 @@ void FleetView::read(std::span<const Option> options, TimePoint now) {
   double recent = 0;
   double weight = 0;
   for (const Option& option : options) {
-    loads_.push_back(option.endpoint().load().view(now));
+    loads_.push_back(option.endpoint().load().view(context.now));
     const auto& load = loads_.back();
     // A trace of evidence stands for the priors, which hold when nobody has shown anything.
     const double seen = load.evidence + 1e-3;
@@ -40,7 +44,6 @@ void FleetView::read(std::span<const Option> options, TimePoint now) {
     weight += option.weight();
   }
   mean_in_flight_ = (own + foreign) / weight;
-  step_seconds_ = overhead / evidence;
   foreign_share_ = foreign > 0 ? foreign / (own + foreign + 1) : 0;
   // By chance, counts stray from their mean by its root; twice that happens once in forty times.
   excess_shares_.clear();

@@ -12,12 +12,12 @@ namespace signalbox::balancer {
 
 class FleetView {
  public:
-  void read(std::span<const Option> options, TimePoint now);
+  void read(std::span<const Option> options, const Context& context);
   const discovery::EngineLoad::View& operator[](std::size_t i) const { return loads_[i]; }
+  // Length of prompts lately, in tokens.
+  double typical_prompt() const { return typical_prompt_; }
   // Requests in flight per weight, this router's own and those of others.
   double mean_in_flight() const { return mean_in_flight_; }
-  // Of one step of an engine's batch: what the first token of an empty prompt takes, over all engines.
-  double step_seconds() const { return step_seconds_; }
   // The replica's share of this router's recent requests above what its weight and chance explain; 0 if there is none.
   double excess_share(std::size_t i) const { return excess_shares_[i]; }
   // Share of other routers' requests in those in flight; 0 when this router is alone.
@@ -26,8 +26,8 @@ class FleetView {
  private:
   std::vector<discovery::EngineLoad::View> loads_;
   std::vector<double> excess_shares_;
+  double typical_prompt_ = 0;
   double mean_in_flight_ = 0;
-  double step_seconds_ = 0;
   double foreign_share_ = 0;
 };
 

@@ -1,6 +1,6 @@
-// Load-aware: the replica with the least expected time to first token (balancer/expected_ttft.h), caches left out of account:
-// what is queued there in prompt tokens, at the speed the engine has shown, and the batch it is answering. For traffic
-// without shared prefixes on engines of different speeds. O(options).
+// Load-aware: the replica with the least expected time to first token (balancer/expected_ttft.h), caches left out of
+// account: what is queued there in prompt tokens, at the speed the engine has shown, and the batch it is answering. For
+// traffic without shared prefixes on engines of different speeds. O(options).
 #pragma once
 
 #include "balancer/fleet_view.h"

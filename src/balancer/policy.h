@@ -36,12 +36,13 @@ struct Option {
 struct Context {
   const discovery::EndpointSet* set = nullptr;  // never nullptr in a pick
   TimePoint now{};
-  std::optional<std::uint64_t> session;      // hash of the session key, if the request has one
-  std::optional<std::string_view> session_text;  // the key itself, for rings that hash it their own way
-  std::int64_t prefill_tokens = 0;           // estimate of the prompt's length
-  const Prompt* prompt = nullptr;            // read when a policy wants prefixes; nullptr: none
-  bool streams = true;                       // the answer comes token by token
-  int priority = 0;                          // below 0 urgent, above 0 can wait
+  std::optional<std::uint64_t> session;  // hash of the session key, if the request has one
+  std::optional<std::string_view>
+      session_text;                 // the key itself, for rings that hash it their own way
+  std::int64_t prefill_tokens = 0;  // estimate of the prompt's length
+  const Prompt* prompt = nullptr;   // read when a policy wants prefixes; nullptr: none
+  bool streams = true;              // the answer comes token by token
+  int priority = 0;                 // below 0 urgent, above 0 can wait
 };
 
 class Policy {

@@ -16,8 +16,7 @@ void PrefixAware::score(std::span<const Option> options, const Context& context,
   for (std::size_t i = 0; i < options.size(); ++i) {
     const Option& option = options[i];
     const auto& endpoint = option.endpoint();
-    const auto missing =
-        std::max<std::int64_t>(0, context.prefill_tokens - option.cached_tokens);
+    const auto missing = std::max<std::int64_t>(0, context.prefill_tokens - option.cached_tokens);
     const double queued = endpoint.load().view(context.now).backlog_tokens;
     costs[i] = (queued + static_cast<double>(missing) + kTokensPerRequest * endpoint.in_flight()) /
                option.weight();

@@ -454,7 +454,7 @@ struct ModelBalancer {
 };
 
 struct Balancer {
-  BalancerPolicy policy = BalancerPolicy::kRoundRobin;
+  BalancerPolicy policy = BalancerPolicy::kAuto;
   std::string session_header = "x-session-id";
   std::string
       session_body_field;  // top-level body field read when the header is absent, for example "user"
@@ -464,9 +464,9 @@ struct Balancer {
   // Prefix cache of an engine that does not say how large it is (vllm:cache_config_info).
   std::int64_t cache_tokens = 262'144;
   std::string priority_header = "x-request-priority";  // empty: no priorities
-  std::string zone;                                    // where this router runs; empty: no preference
-  std::map<std::string, std::string> zones;            // backend name or host to zone
-  milliseconds zone_penalty{5};                        // what leaving the zone costs
+  std::string zone;                          // where this router runs; empty: no preference
+  std::map<std::string, std::string> zones;  // backend name or host to zone
+  milliseconds zone_penalty{5};              // what leaving the zone costs
   bool operator==(const Balancer&) const = default;
 };
 

@@ -14,15 +14,6 @@ std::string turns_key(const std::string& model, const config::BackendRef& backen
   return model + '\n' + url + '\n' + backend.name + '\n' + std::to_string(backend.weight);
 }
 
-config::BalancerPolicy policy_of(const config::Model* model, const config::Balancer& balancer) {
-  if (model == nullptr) return balancer.policy;
-  const auto own = balancer.models.find(model->name);
-  if (own != balancer.models.end() && own->second.policy) return *own->second.policy;
-  if (model->reliability.lb_policy == "round_robin") return config::BalancerPolicy::kRoundRobin;
-  if (model->reliability.lb_policy == "least_request") return config::BalancerPolicy::kLeastLoad;
-  return balancer.policy;
-}
-
 HealthSettings health_settings(const config::Health& health, const config::Model* model,
                                const config::BackendRef& backend) {
   HealthSettings settings;
@@ -63,6 +54,15 @@ void erase_unused(Map& map) {
 }
 
 }  // namespace
+
+config::BalancerPolicy policy_of(const config::Model* model, const config::Balancer& balancer) {
+  if (model == nullptr) return balancer.policy;
+  const auto own = balancer.models.find(model->name);
+  if (own != balancer.models.end() && own->second.policy) return *own->second.policy;
+  if (model->reliability.lb_policy == "round_robin") return config::BalancerPolicy::kRoundRobin;
+  if (model->reliability.lb_policy == "least_request") return config::BalancerPolicy::kLeastLoad;
+  return balancer.policy;
+}
 
 std::vector<Placement> fixed_placements(const config::Config& config) {
   std::vector<Placement> placements;

@@ -74,6 +74,10 @@ struct EndpointEntry {
   std::shared_ptr<const ServedModels> served;  // nullptr: not known
 };
 
+// The policy that a model's replicas are chosen by: its own under signalbox.balancer.models, else what its
+// reliability.lb_policy says, else the common one. `model` may be nullptr.
+config::BalancerPolicy policy_of(const config::Model* model, const config::Balancer& balancer);
+
 class EndpointSet {
  public:
   // The group of that model, or nullptr. O(1).

@@ -133,7 +133,7 @@ TEST(EndpointTable, ReliabilityOfTheModelOverridesTheGeneralSettings) {
   EXPECT_EQ(set->find("a")->policy, config::BalancerPolicy::kLeastLoad);
   EXPECT_FALSE(set->endpoints()[1].health.active) << "hosted providers are not probed";
   EXPECT_EQ(set->endpoints()[2].health.path, "/health");
-  EXPECT_EQ(set->find("c")->policy, config::BalancerPolicy::kRoundRobin);
+  EXPECT_EQ(set->find("c")->policy, config::BalancerPolicy::kAuto);
 }
 
 TEST(InFlightCount, ReturnsToZeroWhateverPathTheRequestTakes) {

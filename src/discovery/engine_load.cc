@@ -33,7 +33,8 @@ double blend(double old, double fresh) { return old + kScrapeShare * (fresh - ol
 }  // namespace
 
 void PrefillSpeed::observe(double tokens, double seconds) {
-  if (weight_ == 0) {  // the priors as two observations, so that the first real ones do not decide alone
+  if (weight_ ==
+      0) {  // the priors as two observations, so that the first real ones do not decide alone
     const double half = kPriorWeight / 2;
     const double long_one = kPriorOverheadSeconds + kPriorTokens * kPriorSecondsPerToken;
     weight_ = kPriorWeight;
@@ -53,8 +54,8 @@ void PrefillSpeed::observe(double tokens, double seconds) {
     seconds_per_token_ =
         std::clamp(covariance / variance, kSecondsPerTokenMin, kSecondsPerTokenMax);
   }
-  overhead_seconds_ = std::clamp((seconds_ - tokens_ * seconds_per_token_) / weight_, 0.0,
-                                 kOverheadSecondsMax);
+  overhead_seconds_ =
+      std::clamp((seconds_ - tokens_ * seconds_per_token_) / weight_, 0.0, kOverheadSecondsMax);
 }
 
 EngineLoad::View EngineLoad::view(TimePoint now) const {
@@ -65,14 +66,12 @@ EngineLoad::View EngineLoad::view(TimePoint now) const {
   view.foreign_requests = foreign_requests_.load(std::memory_order_relaxed);
   view.foreign_waiting = foreign_waiting_.load(std::memory_order_relaxed);
   view.kv_usage = kv_usage_.load(std::memory_order_relaxed);
-  view.recent_requests =
-      fade(recent_.load(std::memory_order_relaxed),
-           seconds_of(now) - recent_at_seconds_.load(std::memory_order_relaxed));
+  view.recent_requests = fade(recent_.load(std::memory_order_relaxed),
+                              seconds_of(now) - recent_at_seconds_.load(std::memory_order_relaxed));
   const auto queued = static_cast<double>(queued_tokens());
   if (queued > 0) {
     const double since =
-        seconds(now.time_since_epoch() -
-                Duration(progress_at_ns_.load(std::memory_order_relaxed)));
+        seconds(now.time_since_epoch() - Duration(progress_at_ns_.load(std::memory_order_relaxed)));
     view.backlog_tokens =
         std::max(queued - std::max(0.0, since) / view.seconds_per_token, queued * kProgressMax);
   }
@@ -94,7 +93,8 @@ void EngineLoad::sent(std::int64_t tokens, bool streams, TimePoint now) {
       progress_at_ns_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
     return;
   }
-  const double work = static_cast<double>(tokens) * seconds_per_token_.load(std::memory_order_relaxed);
+  const double work =
+      static_cast<double>(tokens) * seconds_per_token_.load(std::memory_order_relaxed);
   const double start = seconds_of(now);
   double until = hidden_until_.load(std::memory_order_relaxed);
   while (!hidden_until_.compare_exchange_weak(until, std::max(until, start) + work,

@@ -24,10 +24,10 @@ inline constexpr double kPriorOverheadSeconds = 0.02;
 
 // What an engine says about itself (vLLM's metric names); negative: not said.
 struct EngineFigures {
-  double running = -1;          // requests in its batch
-  double waiting = -1;          // requests it has not begun
-  double kv_usage = -1;         // 0..1, of the cache, by running requests
-  double cache_tokens = -1;     // capacity of the cache
+  double running = -1;       // requests in its batch
+  double waiting = -1;       // requests it has not begun
+  double kv_usage = -1;      // 0..1, of the cache, by running requests
+  double cache_tokens = -1;  // capacity of the cache
   friend bool operator==(const EngineFigures&, const EngineFigures&) = default;
 };
 
@@ -50,14 +50,14 @@ class EngineLoad {
  public:
   // What a policy weighs; seconds are those of this engine.
   struct View {
-    double backlog_tokens = 0;      // prompt tokens before a request that arrives now
+    double backlog_tokens = 0;  // prompt tokens before a request that arrives now
     double seconds_per_token = 0;
-    double evidence = 0;            // first tokens that those two rest on, older ones fading
-    double overhead_seconds = 0;    // to the first token of an empty prompt on an idle engine
-    double foreign_requests = 0;    // of other routers, as last scraped
-    double foreign_waiting = 0;     // those of them that the engine had not begun
+    double evidence = 0;          // first tokens that those two rest on, older ones fading
+    double overhead_seconds = 0;  // to the first token of an empty prompt on an idle engine
+    double foreign_requests = 0;  // of other routers, as last scraped
+    double foreign_waiting = 0;   // those of them that the engine had not begun
     double kv_usage = 0;
-    double recent_requests = 0;     // of this router, older ones fading over kRecentTime
+    double recent_requests = 0;  // of this router, older ones fading over kRecentTime
   };
   View view(TimePoint now) const;
 
@@ -79,14 +79,15 @@ class EngineLoad {
  private:
   std::atomic<std::int64_t> queued_tokens_{0};
   std::atomic<std::int64_t> progress_at_ns_{0};  // the prompt in service began then, or later
-  std::atomic<double> hidden_until_{0};  // seconds; when prompts of answers in one piece should be done
+  std::atomic<double> hidden_until_{
+      0};  // seconds; when prompts of answers in one piece should be done
   std::atomic<double> seconds_per_token_{kPriorSecondsPerToken};
   std::atomic<double> overhead_seconds_{kPriorOverheadSeconds};
   std::atomic<double> evidence_{0};
   std::atomic<double> foreign_requests_{0};
   std::atomic<double> foreign_waiting_{0};
   std::atomic<double> kv_usage_{0};
-  std::atomic<double> recent_{0};            // as of recent_at_seconds_
+  std::atomic<double> recent_{0};  // as of recent_at_seconds_
   std::atomic<double> recent_at_seconds_{0};
   std::mutex mutex_;  // guards speed_, and changes of what is fitted or faded
   PrefillSpeed speed_;

@@ -1,11 +1,10 @@
 // Any bytes as an engine's metrics page: what comes out is unknown (negative) or a finite figure.
-#include "discovery/engine_metrics.h"
-
 #include <cmath>
 #include <cstdint>
 #include <string_view>
 
 #include "base/assert.h"
+#include "discovery/engine_metrics.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view page(reinterpret_cast<const char*>(data), size);

@@ -14,7 +14,8 @@ TEST(EngineMetrics, FiguresOfAPresentEngineAreRead) {
       "vllm:num_requests_running{engine=\"0\",model_name=\"a\"} 3.0\n"
       "vllm:num_requests_waiting{engine=\"0\",model_name=\"a\"} 2.0\n"
       "vllm:kv_cache_usage_perc{engine=\"0\",model_name=\"a\"} 0.25\n"
-      "vllm:cache_config_info{block_size=\"16\",cache_dtype=\"auto\",num_gpu_blocks=\"1000\"} 1.0\n");
+      "vllm:cache_config_info{block_size=\"16\",cache_dtype=\"auto\",num_gpu_blocks=\"1000\"} "
+      "1.0\n");
   EXPECT_EQ(figures.running, 3);
   EXPECT_EQ(figures.waiting, 2);
   EXPECT_EQ(figures.kv_usage, 0.25);
@@ -45,8 +46,8 @@ TEST(EngineMetrics, WhatIsNotSaidStaysUnknown) {
 }
 
 TEST(EngineMetrics, BracesAndQuotesInLabelsDoNotEndThem) {
-  EXPECT_EQ(
-      read_engine_figures("vllm:num_requests_running{model_name=\"a}\\\" 9 {\"} 5\n").running, 5);
+  EXPECT_EQ(read_engine_figures("vllm:num_requests_running{model_name=\"a}\\\" 9 {\"} 5\n").running,
+            5);
   EXPECT_EQ(read_engine_figures("vllm:cache_config_info{cpu_block_size=\"1\",block_size=\"16\","
                                 "num_gpu_blocks=\"10\"} 1\n")
                 .cache_tokens,

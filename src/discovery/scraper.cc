@@ -65,7 +65,8 @@ net::Task<void> Scraper::run() {
     }
     if (stopped_) break;
     wake_ = net::OneShot<bool>(loop_);
-    const Duration pause = settings.enabled ? Duration(settings.interval) : Duration(kOffCheckInterval);
+    const Duration pause =
+        settings.enabled ? Duration(settings.interval) : Duration(kOffCheckInterval);
     co_await wake_.wait(Deadline::after(begun, pause));
   }
 }

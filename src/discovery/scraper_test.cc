@@ -70,8 +70,7 @@ class Scraping : public ::testing::Test {
   std::map<std::string, Engine> engines;
   int running = 0;
   int running_most = 0;
-  Scraper scraper{loop, table,
-                  [this](ProbeTarget target, bool, net::Cancellation* cancel) {
+  Scraper scraper{loop, table, [this](ProbeTarget target, bool, net::Cancellation* cancel) {
                     return probe(std::move(target), cancel);
                   }};
 };

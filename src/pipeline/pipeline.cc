@@ -194,12 +194,11 @@ net::Task<Result<void>> Pipeline::forward(Flow* flow) {
   SBX_CO_TRY(auto live, co_await upstream_.send(std::move(sending)));
 
   flow->status = live.head.status;
-  response::Observer observer({.endpoint = exchange.request.endpoint,
-                               .received_at = exchange.client.received_at,
-                               .hide_usage_chunk = add_usage,
-                               .first_output = [&live](TimePoint now) {
-                                 live.choice.in_flight.first_token(now);
-                               }});
+  response::Observer observer(
+      {.endpoint = exchange.request.endpoint,
+       .received_at = exchange.client.received_at,
+       .hide_usage_chunk = add_usage,
+       .first_output = [&live](TimePoint now) { live.choice.in_flight.first_token(now); }});
   response::RelayOptions options;
   options.endpoint = exchange.request.endpoint;
   options.request_id = exchange.client.request_id;

@@ -89,7 +89,8 @@ class Attempts : public ::testing::Test {
       for (const auto& replica : group->replicas) {
         const auto* endpoint = replica.endpoint.get();
         if (std::find(excluded.begin(), excluded.end(), endpoint) != excluded.end()) continue;
-        return Choice{&candidate, &replica, discovery::InFlight(replica.endpoint, {.prefill_tokens = 10}, false)};
+        return Choice{&candidate, &replica,
+                      discovery::InFlight(replica.endpoint, {.prefill_tokens = 10}, false)};
       }
     }
     return fail(Code::kUnavailable, "nothing left");

@@ -1,7 +1,8 @@
-// The routing scenarios in virtual time, all policies: policy_bench [TRACE.jsonl]. For understanding a policy; the benchmark
-// that counts is ./dev bench route.
+// The routing scenarios in virtual time, all policies. For understanding a policy; the benchmark that counts is
+// ./dev bench route.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <string>
@@ -10,10 +11,14 @@
 
 namespace {
 
-using namespace signalbox;
-using namespace signalbox::balancer;
-using namespace signalbox::balancer::testing;
-using config::BalancerPolicy;
+using signalbox::balancer::policy_name;
+using signalbox::balancer::testing::Outcome;
+using signalbox::balancer::testing::run;
+using signalbox::balancer::testing::scenarios;
+using signalbox::balancer::testing::synthetic_trace;
+using signalbox::balancer::testing::Trace;
+using signalbox::balancer::testing::TraceEntry;
+using signalbox::config::BalancerPolicy;
 
 double number_after(const std::string& line, const std::string& key) {
   return std::strtod(line.c_str() + line.find(key) + key.size(), nullptr);
@@ -28,7 +33,8 @@ Trace read_trace(const char* path, double speed, double output_scale) {
     const double at = number_after(line, "\"timestamp\": ") / 1000 / speed;
     if (first < 0) first = at;
     entry.at_seconds = at - first;
-    entry.output_tokens = std::max(1, static_cast<int>(number_after(line, "\"output_length\": ") * output_scale));
+    entry.output_tokens =
+        std::max(1, static_cast<int>(number_after(line, "\"output_length\": ") * output_scale));
     const char* next = line.c_str() + line.find("\"hash_ids\": [") + 13;
     while (*next != ']' && entry.blocks.size() < 128) {
       char* end = nullptr;
@@ -42,63 +48,22 @@ Trace read_trace(const char* path, double speed, double output_scale) {
 
 }  // namespace
 
+// policy_bench [TRACE.jsonl [POLICY]]
 int main(int argc, char** argv) {
-  const Trace real = argc > 1 ? read_trace(argv[1], 10, 0.1) : synthetic_trace(1, 60);
-  debug_speeds = argc > 5;
-  const std::string only = argc > 4 ? argv[4] : "";
-  const std::pair<const char*, BalancerPolicy> policies[] = {
-      {"round_robin", BalancerPolicy::kRoundRobin}, {"least_load", BalancerPolicy::kLeastLoad},
-      {"power_of_two", BalancerPolicy::kPowerOfTwo}, {"session", BalancerPolicy::kSession},
-      {"session_md5", BalancerPolicy::kSessionMd5}, {"prefix_aware", BalancerPolicy::kPrefixAware},
-      {"load_aware", BalancerPolicy::kLoadAware}, {"auto", BalancerPolicy::kAuto}};
-  const auto show = [](const char* scenario, const char* policy, const Outcome& o) {
-    fmt::print("{:14} {:13} hit {:.3f} ttft {:6.1f} p50 {:5.1f} p99 {:7.1f} ms {:5.1f}/s busiest {:.2f}\n",
-               scenario, policy, o.hit_rate, o.ttft_mean_ms, o.ttft_p50_ms, o.ttft_p99_ms, o.rate, o.busiest);
-  };
-  for (const auto& [name, policy] : policies) {
-    if (!only.empty() && only != name) continue;
-    RigOptions options;
-    options.policy = policy;
-    options.engine.blocks = argc > 6 ? std::atoi(argv[6]) : 4096;
-    const auto average = [&](auto run) {
-      Outcome sum;
-      constexpr int kSeeds = 5;
-      for (int i = 1; i <= kSeeds; ++i) {
-        options.seed = static_cast<std::uint64_t>(i);
-        const Outcome o = run();
-        sum.hit_rate += o.hit_rate / kSeeds;
-        sum.ttft_mean_ms += o.ttft_mean_ms / kSeeds;
-        sum.ttft_p50_ms += o.ttft_p50_ms / kSeeds;
-        sum.ttft_p99_ms += o.ttft_p99_ms / kSeeds;
-        sum.rate += o.rate / kSeeds;
-        sum.busiest = std::max(sum.busiest, o.busiest);
-      }
-      return sum;
-    };
-    Chat chat;
-    show("chat@40", name, average([&] { return run_chat(options, chat); }));
-    options.session_key = false;
-    show("chat@40-nokey", name, average([&] { return run_chat(options, chat); }));
-    options.routers = 2;
-    show("chat@40-2r", name, average([&] { return run_chat(options, chat); }));
-    options.routers = 1;
-    options.session_key = true;
-    chat.per_second = 20;
-    show("chat@20", name, average([&] { return run_chat(options, chat); }));
-    Chat prefix;
-    prefix.rounds = 1; prefix.systems = 32; prefix.skew = 1.2; prefix.system_tokens = 2048;
-    prefix.history_tokens = 128; prefix.answer_tokens = 32; prefix.spread = 0;
-    options.session_key = false;
-    options.engine.blocks = argc > 6 ? std::atoi(argv[6]) : 2048;
-    options.warm_seconds = 12;
-    show("prefix@40", name, average([&] { return run_chat(options, prefix); }));
-    options.engine.blocks = argc > 6 ? std::atoi(argv[6]) : 16384;
-    options.engine.prefill_rate = 40'000;
-    options.warm_seconds = 14;
-    options.seconds = 18;
-    options.seed = 1;
-    show("trace", name, run_trace(options, real));
-    options.engines = 1; options.engine.blocks *= 4; options.engine.prefill_rate *= 50; options.engine.step_tokens=1000000; options.engine.running_max=10000;
-    show("trace-one", name, run_trace(options, real));
+  constexpr int kSeeds = 5;
+  const Trace trace = argc > 1 ? read_trace(argv[1], 10, 0.1) : synthetic_trace(1, 60);
+  for (const auto policy :
+       {BalancerPolicy::kRoundRobin, BalancerPolicy::kLeastLoad, BalancerPolicy::kPowerOfTwo,
+        BalancerPolicy::kSession, BalancerPolicy::kSessionMd5, BalancerPolicy::kPrefixAware,
+        BalancerPolicy::kLoadAware, BalancerPolicy::kAuto}) {
+    if (argc > 2 && policy_name(policy) != argv[2]) continue;
+    for (const auto& scenario : scenarios()) {
+      const Outcome outcome = run(scenario, policy, kSeeds, trace);
+      fmt::print(
+          "{:17} {:13} hit {:.3f} ttft {:6.1f} p50 {:5.1f} p99 {:7.1f} ms {:5.1f}/s busiest "
+          "{:.2f}\n",
+          scenario.name, policy_name(policy), outcome.hit_rate, outcome.ttft_mean_ms,
+          outcome.ttft_p50_ms, outcome.ttft_p99_ms, outcome.rate, outcome.busiest);
+    }
   }
 }

@@ -41,8 +41,8 @@ std::vector<std::uint64_t> VirtualEngine::block_names(std::string_view text) con
 void VirtualEngine::submit(Generation generation) {
   auto active = std::make_unique<Active>();
   active->blocks = block_names(generation.text);
-  active->prompt_tokens =
-      std::max<std::int64_t>(1, static_cast<std::int64_t>(generation.text.size()) / model_.token_bytes);
+  active->prompt_tokens = std::max<std::int64_t>(
+      1, static_cast<std::int64_t>(generation.text.size()) / model_.token_bytes);
   active->reserved = generation.output_tokens / model_.block_tokens + 1;
   active->generation = std::move(generation);
   waiting_.push_back(std::move(active));
@@ -75,8 +75,8 @@ bool VirtualEngine::acquire(Active& active) {
   }
   reserved_ += active.reserved;
   shrink();
-  const std::int64_t cached =
-      std::min<std::int64_t>(static_cast<std::int64_t>(hits) * model_.block_tokens, active.prompt_tokens - 1);
+  const std::int64_t cached = std::min<std::int64_t>(
+      static_cast<std::int64_t>(hits) * model_.block_tokens, active.prompt_tokens - 1);
   active.to_compute = active.prompt_tokens - cached;
   counters_.queried += active.prompt_tokens;
   counters_.hits += cached;

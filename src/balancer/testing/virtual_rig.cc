@@ -1,7 +1,6 @@
 #include "balancer/testing/virtual_rig.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <cmath>
 #include <numbers>
 #include <numeric>
@@ -60,7 +59,9 @@ class Rig {
       backend.host = "e" + std::to_string(i);
       backend.port = 8000;
       model.backends.push_back(backend);
-      engines_.push_back(std::make_unique<VirtualEngine>(timeline, options.engine));
+      EngineModel engine = options.engine;
+      if (i == 0) engine.prefill_rate *= options.slow_engine_factor;
+      engines_.push_back(std::make_unique<VirtualEngine>(timeline, engine));
     }
     config_.providers.models.push_back(std::move(model));
     for (int i = 0; i < options.routers; ++i) {
@@ -76,7 +77,8 @@ class Rig {
   void ask(Asked asked, std::function<void()> done) {
     Router& router = *routers_[next_router_++ % routers_.size()];
     exchange::Exchange exchange;
-    for (const Turn& turn : asked.turns) exchange.request.messages.push_back({turn.role, turn.text});
+    for (const Turn& turn : asked.turns)
+      exchange.request.messages.push_back({turn.role, turn.text});
     const Prompt prompt(exchange);
     Context context;
     context.set = router.set.get();
@@ -88,7 +90,8 @@ class Rig {
     context.prefill_tokens = prompt.tokens();
     context.prompt = &prompt;
     auto pick = std::make_shared<Pick>(*router.balancer.pick({&candidate_, 1}, context, {}));
-    const auto number = static_cast<std::size_t>(pick->replica - router.set->find("m")->replicas.data());
+    const auto number =
+        static_cast<std::size_t>(pick->replica - router.set->find("m")->replicas.data());
     Generation generation;
     for (const Turn& turn : asked.turns) generation.text += turn.role + "\n" + turn.text + "\n";
     generation.output_tokens = asked.output_tokens;
@@ -114,13 +117,6 @@ class Rig {
     recording_ = true;
     timeline.run_until(start + duration(options_.warm_seconds + options_.seconds));
     recording_ = false;
-    if (debug_speeds) {
-      for (const auto& replica : routers_[0]->set->find("m")->replicas) {
-        const auto v = replica.endpoint->load().view(timeline.now());
-        std::fprintf(stderr, "  1/spt %.0f overhead %.4f", 1 / v.seconds_per_token, v.overhead_seconds);
-      }
-      std::fprintf(stderr, "\n");
-    }
     VirtualEngine::Counters sum;
     std::int64_t busiest = 0;
     for (std::size_t i = 0; i < engines_.size(); ++i) {
@@ -131,12 +127,15 @@ class Rig {
       busiest = std::max(busiest, after.requests - before[i].requests);
     }
     Outcome outcome;
-    outcome.hit_rate = static_cast<double>(sum.hits) / static_cast<double>(std::max<std::int64_t>(1, sum.queried));
-    outcome.busiest = static_cast<double>(busiest) * static_cast<double>(engines_.size()) / static_cast<double>(std::max<std::int64_t>(1, sum.requests));
+    outcome.hit_rate =
+        static_cast<double>(sum.hits) / static_cast<double>(std::max<std::int64_t>(1, sum.queried));
+    outcome.busiest = static_cast<double>(busiest) * static_cast<double>(engines_.size()) /
+                      static_cast<double>(std::max<std::int64_t>(1, sum.requests));
     outcome.rate = static_cast<double>(ttfts_.size()) / options_.seconds;
     std::ranges::sort(ttfts_);
     if (ttfts_.empty()) return outcome;
-    outcome.ttft_mean_ms = std::accumulate(ttfts_.begin(), ttfts_.end(), 0.0) / static_cast<double>(ttfts_.size());
+    outcome.ttft_mean_ms =
+        std::accumulate(ttfts_.begin(), ttfts_.end(), 0.0) / static_cast<double>(ttfts_.size());
     outcome.ttft_p50_ms = ttfts_[ttfts_.size() / 2];
     outcome.ttft_p99_ms = ttfts_[ttfts_.size() * 99 / 100];
     return outcome;
@@ -185,9 +184,14 @@ class Users {
   Users(Rig& rig, const RigOptions& options, const Chat& chat)
       : rig_(rig), chat_(chat), seed_(options.seed), next_user_(chat.users) {
     for (int i = 0; i < chat.systems; ++i)
-      systems_.push_back(letters(Random(seed_ * 1000 + static_cast<std::uint64_t>(i)), kTokenBytes * chat.system_tokens));
+      systems_.push_back(letters(Random(seed_ * 1000 + static_cast<std::uint64_t>(i)),
+                                 kTokenBytes * chat.system_tokens));
     for (int slot = 0; slot < chat.users; ++slot) {
-      slots_.push_back({Random(seed_ + 77 * static_cast<std::uint64_t>(slot)), slot, 1 + slot % chat.rounds, {}, {}});
+      slots_.push_back({Random(seed_ + 77 * static_cast<std::uint64_t>(slot)),
+                        slot,
+                        1 + slot % chat.rounds,
+                        {},
+                        {}});
       slots_.back().due = rig.timeline.now() + Rig::duration(period() * slot / chat.users);
     }
     for (auto& slot : slots_) plan(slot);
@@ -232,8 +236,10 @@ class Users {
   }
 
   void answered(Slot& slot, int output) {
-    slot.turns.push_back({"assistant", std::string(static_cast<std::size_t>(kTokenBytes * output), 'a')});
-    slot.turns.push_back({"user", letters(Random(slot.random.next()), kTokenBytes * chat_.question_tokens)});
+    slot.turns.push_back(
+        {"assistant", std::string(static_cast<std::size_t>(kTokenBytes * output), 'a')});
+    slot.turns.push_back(
+        {"user", letters(Random(slot.random.next()), kTokenBytes * chat_.question_tokens)});
     if (--slot.left == 0) {
       slot.user = next_user_++;
       slot.left = chat_.rounds;
@@ -288,7 +294,8 @@ Trace synthetic_trace(std::uint64_t seed, double seconds) {
     const double rate = 32 * (1 + 0.4 * std::sin(now / 7));
     now += -std::log(1 - random.unit()) / rate;
     std::vector<int> blocks;
-    const auto due = std::ranges::find_if(open, [&](const Past& past) { return past.again_at <= now; });
+    const auto due =
+        std::ranges::find_if(open, [&](const Past& past) { return past.again_at <= now; });
     if (due != open.end() && random.unit() < 0.45) {
       blocks = std::move(due->blocks);
       open.erase(due);

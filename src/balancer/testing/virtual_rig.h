@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,14 +13,14 @@
 
 namespace signalbox::balancer::testing {
 
-inline bool debug_speeds = false;
 struct RigOptions {
   config::BalancerPolicy policy = config::BalancerPolicy::kAuto;
   EngineModel engine;
   int engines = 4;
-  int routers = 1;              // each request goes to the next of them
-  double scrape_seconds = 2;    // 0: engines are not asked
-  bool session_key = true;      // requests carry one
+  double slow_engine_factor = 1;  // speed of the first engine over that of the others
+  int routers = 1;                // each request goes to the next of them
+  double scrape_seconds = 2;      // 0: engines are not asked
+  bool session_key = true;        // requests carry one
   double warm_seconds = 8;
   double seconds = 16;
   std::uint64_t seed = 1;
@@ -30,8 +31,8 @@ struct Outcome {
   double ttft_mean_ms = 0;  // of requests answered in the recorded part, from when they were due
   double ttft_p50_ms = 0;
   double ttft_p99_ms = 0;
-  double rate = 0;          // requests answered a second
-  double busiest = 0;       // share of requests of the busiest engine, times the number of engines
+  double rate = 0;     // requests answered a second
+  double busiest = 0;  // share of requests of the busiest engine, times the number of engines
 };
 
 // Conversations: a system prompt that groups of users share, a long first message, rounds of short questions.
@@ -64,5 +65,16 @@ Outcome run_trace(const RigOptions& options, const Trace& trace);
 // Conversations that return with all they had, after pauses and at a changing rate, as public traces have them: `seconds`
 // of some 30 requests a second, a quarter of the text repeated.
 Trace synthetic_trace(std::uint64_t seed, double seconds);
+
+// The scenarios that a policy is judged by; those of ./dev bench route, and conversations over two routers that do not talk.
+struct Scenario {
+  std::string name;
+  RigOptions options;
+  std::optional<Chat> chat;  // none: the trace
+};
+std::vector<Scenario> scenarios();
+
+// Means over so many seeds; of `busiest` the largest. Traces have no seed and run once.
+Outcome run(const Scenario& scenario, config::BalancerPolicy policy, int seeds, const Trace& trace);
 
 }  // namespace signalbox::balancer::testing

@@ -12,14 +12,10 @@ struct EnumWords<HeaderSet> {
 template <>
 struct EnumWords<BalancerPolicy> {
   static constexpr std::pair<std::string_view, BalancerPolicy> kWords[] = {
-      {"round_robin", BalancerPolicy::kRoundRobin},
-      {"least_load", BalancerPolicy::kLeastLoad},
-      {"power_of_two", BalancerPolicy::kPowerOfTwo},
-      {"session", BalancerPolicy::kSession},
-      {"session_md5", BalancerPolicy::kSessionMd5},
-      {"prefix_aware", BalancerPolicy::kPrefixAware},
-      {"load_aware", BalancerPolicy::kLoadAware},
-      {"auto", BalancerPolicy::kAuto}};
+      {"round_robin", BalancerPolicy::kRoundRobin},  {"least_load", BalancerPolicy::kLeastLoad},
+      {"power_of_two", BalancerPolicy::kPowerOfTwo}, {"session", BalancerPolicy::kSession},
+      {"session_md5", BalancerPolicy::kSessionMd5},  {"prefix_aware", BalancerPolicy::kPrefixAware},
+      {"load_aware", BalancerPolicy::kLoadAware},    {"auto", BalancerPolicy::kAuto}};
 };
 
 namespace {
@@ -125,27 +121,27 @@ const Schema& balancer_schema() {
   using B = Balancer;
   static const Schema schema{
       .name = "signalbox.balancer",
-      .fields = {row<&B::policy>("policy", "How one of several replicas is chosen."),
-                 row<&B::session_header>("session_header",
-                                         "Header that names the session, of policy session."),
-                 row<&B::session_body_field>("session_body_field",
-                                             "Member of the body read when the header is absent."),
-                 row<&B::session_load_factor>("session_load_factor",
-                                              "No replica above this times the mean load.")
-                     .range(1, 100),
-                 map<&B::models>("models", model_balancer_schema, "What differs for one model."),
-                 row<&B::cache_tokens>(
-                     "cache_tokens",
-                     "Prefix cache of an engine that does not say how large it is; for a new engine.")
-                     .as(Type::kTokens)
-                     .range(1024, 1e10),
-                 row<&B::priority_header>(
-                     "priority_header",
-                     "Header with a request's priority: below 0 is urgent, above 0 can wait."),
-                 row<&B::zone>("zone", "Where this router runs; empty is no preference."),
-                 row<&B::zones>("zones", "Zone of each backend, by its name or host."),
-                 row<&B::zone_penalty>("zone_penalty", "What leaving the zone costs.")
-                     .range(0, 60)}};
+      .fields = {
+          row<&B::policy>("policy", "How one of several replicas is chosen."),
+          row<&B::session_header>("session_header",
+                                  "Header that names the session, of policy session."),
+          row<&B::session_body_field>("session_body_field",
+                                      "Member of the body read when the header is absent."),
+          row<&B::session_load_factor>("session_load_factor",
+                                       "No replica above this times the mean load.")
+              .range(1, 100),
+          map<&B::models>("models", model_balancer_schema, "What differs for one model."),
+          row<&B::cache_tokens>(
+              "cache_tokens",
+              "Prefix cache of an engine that does not say how large it is; for a new engine.")
+              .as(Type::kTokens)
+              .range(1024, 1e10),
+          row<&B::priority_header>(
+              "priority_header",
+              "Header with a request's priority: below 0 is urgent, above 0 can wait."),
+          row<&B::zone>("zone", "Where this router runs; empty is no preference."),
+          row<&B::zones>("zones", "Zone of each backend, by its name or host."),
+          row<&B::zone_penalty>("zone_penalty", "What leaving the zone costs.").range(0, 60)}};
   return schema;
 }
 
