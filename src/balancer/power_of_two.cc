@@ -7,6 +7,7 @@ namespace {
 
 // Above any load; what was not drawn is taken only when the drawn ones fall away.
 constexpr double kNotDrawn = 1e12;
+constexpr double kTie = 1e-6;
 
 }  // namespace
 
@@ -21,7 +22,8 @@ void PowerOfTwo::score(std::span<const Option> options, const Context&, std::spa
   // Another one than the first, each with the same chance.
   auto second = static_cast<std::size_t>(random_.below(options.size() - 1));
   if (second >= first) ++second;
-  costs[second] = load(second);
+  // The first one drawn wins a tie, so that ties are as random as the draw.
+  costs[second] = load(second) + kTie;
 }
 
 }  // namespace signalbox::balancer

@@ -65,7 +65,7 @@ TEST(EndpointTable, AModelsBackendsBecomeItsReplicasInTheOrderOfTheFile) {
 TEST(EndpointTable, AReloadKeepsTheStateOfEndpointsThatStay) {
   EndpointTable table;
   const auto before = table.publish(fleet({model("a", {"one", "two"})}));
-  const InFlight running(before->endpoints()[0].endpoint, 100, false);
+  const InFlight running(before->endpoints()[0].endpoint, {.prefill_tokens = 100}, false);
   endpoint(*before, 0).set_health(Health::kHealthy);
   const auto after = table.publish(fleet({model("renamed", {"three", "one"})}));
   const Endpoint& kept = *after->find("renamed")->replicas[1].endpoint;

@@ -81,7 +81,8 @@ TEST_F(Scraping, AnEnginesFiguresReachItsEndpointEachRound) {
   EXPECT_EQ(engines["h0"].asked, 1);
   EXPECT_GT(view(0).foreign_requests, 0);
   for (int i = 0; i < 10; ++i) loop.advance(seconds(1));
-  EXPECT_EQ(engines["h0"].asked, 11);
+  EXPECT_GE(engines["h0"].asked, 10);
+  EXPECT_LE(engines["h0"].asked, 11);
   EXPECT_NEAR(view(0).foreign_requests, 8, 0.1);
 }
 

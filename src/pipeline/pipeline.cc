@@ -212,9 +212,6 @@ net::Task<Result<void>> Pipeline::forward(Flow* flow) {
   auto relayed = co_await response::relay(&live.lease, std::move(live.head), &flow->sink, &observer,
                                           &loop_.clock(), std::move(options));
   exchange.usage = observer.usage();
-  // The answer lies in the engine's cache too, as the start of a next turn.
-  live.choice.replica->endpoint->cache().occupy(static_cast<std::uint32_t>(
-      index::units_of_tokens(static_cast<double>(exchange.usage.completion_tokens))));
   if (!relayed && relayed.error().code != Code::kCancelled) {
     // The engine broke off after its head: its attempt did not succeed after all.
     exchange.attempts.back().error = relayed.error().code;
