@@ -73,12 +73,6 @@ Generation EngineCache::touch(Generation last, std::uint32_t units) {
   return present;
 }
 
-void EngineCache::occupy(std::uint32_t units) {
-  if (units == 0) return;
-  const std::scoped_lock lock(mutex_);
-  add(units);
-}
-
 void EngineCache::set_capacity(std::int64_t units) {
   const std::scoped_lock lock(mutex_);
   capacity_ = std::max<std::int64_t>(1, units);

@@ -51,8 +51,6 @@ class EngineCache {
   // A block of that size is used now, `last` being the generation of its last use or 0. Returns that of this use. O(1)
   // amortised.
   Generation touch(Generation last, std::uint32_t units);
-  // Cache taken by what no lookup will find, such as answers: ages as a block would. O(1) amortised.
-  void occupy(std::uint32_t units);
   void set_capacity(std::int64_t units);
   // The engine has lost its cache (it was restarted or reset).
   void forget();

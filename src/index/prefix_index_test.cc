@@ -171,14 +171,6 @@ TEST(PrefixIndex, ASmallerCapacityTakesEffectAtOnce) {
   EXPECT_EQ(held(index, path(199, 32), *engine), 32U);
 }
 
-TEST(PrefixIndex, AnswersTakeRoomFromBlocks) {
-  PrefixIndex index;
-  const auto engine = index.add_engine(640);
-  index.insert(path(1, 32), kModel, *engine);
-  for (int i = 0; i < 80; ++i) engine->occupy(10);
-  EXPECT_EQ(held(index, path(1, 32), *engine), 0U);
-}
-
 TEST(PrefixIndex, EntriesFollowWhatEnginesHoldHoweverMuchPasses) {
   PrefixIndex index;
   const auto engine = index.add_engine(3200);
