@@ -34,14 +34,46 @@ std::string why_none(std::span<const exchange::Candidate> candidates, const Cont
 
 }  // namespace
 
+std::string_view policy_name(config::BalancerPolicy policy) {
+  switch (policy) {
+    case config::BalancerPolicy::kRoundRobin:
+      return "round_robin";
+    case config::BalancerPolicy::kLeastLoad:
+      return "least_load";
+    case config::BalancerPolicy::kPowerOfTwo:
+      return "power_of_two";
+    case config::BalancerPolicy::kSession:
+      return "session";
+    case config::BalancerPolicy::kSessionMd5:
+      return "session_md5";
+    case config::BalancerPolicy::kPrefixAware:
+      return "prefix_aware";
+    case config::BalancerPolicy::kLoadAware:
+      return "load_aware";
+    case config::BalancerPolicy::kAuto:
+      return "auto";
+  }
+  return "auto";
+}
+
 Policy& Balancer::policy_of(const discovery::ReplicaGroup& group) {
   switch (group.policy) {
     case config::BalancerPolicy::kRoundRobin:
       return round_robin_;
     case config::BalancerPolicy::kLeastLoad:
       return least_load_;
+    case config::BalancerPolicy::kPowerOfTwo:
+      return power_of_two_;
     case config::BalancerPolicy::kSession:
       return session_;
+    case config::BalancerPolicy::kSessionMd5:
+      return session_md5_;
+    case config::BalancerPolicy::kPrefixAware:
+      return prefix_aware_;
+    case config::BalancerPolicy::kLoadAware:
+      return load_aware_;
+    case config::BalancerPolicy::kAuto:
+      return auto_;
   }
   return round_robin_;
 }
@@ -55,6 +87,19 @@ void Balancer::collect(const exchange::Candidate& candidate, std::size_t index,
     const bool suspect = verdict == Verdict::kUnhealthy || verdict == Verdict::kEjected;
     if (verdict == Verdict::kUsable || (panic && suspect))
       options_.push_back({&candidate, group, &replica, index});
+  }
+}
+
+// What each option's engine holds of the prompt. Options of one candidate.
+void Balancer::look_up_prefixes(const exchange::Candidate& candidate, const Context& context) {
+  const auto chain = context.prompt->chain().hashes();
+  if (chain.empty()) return;
+  context.set->prefixes()->match(chain, cache_salt(candidate), matches_);
+  for (Option& option : options_) {
+    if (option.candidate != &candidate) continue;
+    const std::uint32_t blocks = matches_.blocks(option.endpoint().cache().slot());
+    option.cached_tokens =
+        static_cast<std::int64_t>(index::blocks_bytes(blocks)) / index::kBytesPerToken;
   }
 }
 
@@ -92,14 +137,31 @@ std::optional<Pick> Balancer::choose(const Context& context, bool panic) {
       options_.erase(options_.begin() + static_cast<std::ptrdiff_t>(best));
       continue;
     }
-    return Pick{option.candidate,
-                option.replica,
-                discovery::InFlight(option.replica->endpoint, context.prefill_tokens, trial),
-                panic,
-                trial,
-                policy.name()};
+    return take(option, context, policy, trial, panic);
   }
   return std::nullopt;
+}
+
+Pick Balancer::take(const Option& option, const Context& context, const Policy& policy, bool trial,
+                    bool panic) const {
+  Pick pick;
+  pick.candidate = option.candidate;
+  pick.replica = option.replica;
+  pick.panic = panic;
+  pick.trial = trial;
+  pick.policy = policy.name();
+  pick.prompt_tokens = context.prefill_tokens;
+  pick.cached_tokens = option.cached_tokens;
+  const std::int64_t missing =
+      std::max<std::int64_t>(0, context.prefill_tokens - option.cached_tokens);
+  pick.in_flight = discovery::InFlight(
+      option.replica->endpoint,
+      {.prefill_tokens = missing, .streams = context.streams, .sent_at = context.now}, trial);
+  if (policy.wants_prefix() && context.prompt != nullptr) {
+    context.set->prefixes()->insert(context.prompt->chain().hashes(), cache_salt(*option.candidate),
+                                    option.replica->endpoint->cache());
+  }
+  return pick;
 }
 
 std::optional<Pick> Balancer::pick_from(std::span<const exchange::Candidate> candidates,
@@ -108,7 +170,10 @@ std::optional<Pick> Balancer::pick_from(std::span<const exchange::Candidate> can
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     collect(candidates[i], i, context, excluded, panic);
     if (options_.empty()) continue;
-    const bool joint = policy_of(*options_.front().group).spans_candidates();
+    const Policy& policy = policy_of(*options_.front().group);
+    const bool joint = policy.spans_candidates();
+    if (policy.wants_prefix() && context.prompt != nullptr)
+      look_up_prefixes(candidates[i], context);
     if (joint && i + 1 < candidates.size()) continue;
     if (!joint) keep_best_residency(context);
     if (auto pick = choose(context, panic)) return pick;

@@ -1,5 +1,6 @@
 // Balancer: filter -> score -> pick over (model or adapter, replica) pairs. One per core; scratch space is reused, so a
-// pick allocates nothing in steady state. Cost: O(replicas of the candidates looked at).
+// pick allocates nothing in steady state. Cost: O(replicas of the candidates looked at), and of policies that want prefixes
+// a match and an insert of the prompt (index/prefix_index.h).
 //
 // Order of preference:
 //   1. the first candidate model that has a usable replica (all candidates at once if the policy spans them), and of
@@ -13,11 +14,16 @@
 #include <span>
 #include <vector>
 
+#include "balancer/auto_policy.h"
 #include "balancer/filter.h"
 #include "balancer/least_load.h"
+#include "balancer/load_aware.h"
 #include "balancer/policy.h"
+#include "balancer/power_of_two.h"
+#include "balancer/prefix_aware.h"
 #include "balancer/round_robin.h"
 #include "balancer/session.h"
+#include "balancer/session_md5.h"
 #include "base/error.h"
 
 namespace signalbox::balancer {
@@ -27,14 +33,21 @@ struct Pick {
   const exchange::Candidate* candidate = nullptr;
   const discovery::Replica* replica = nullptr;  // lives in the set of the context
   discovery::InFlight in_flight;
-  bool panic = false;       // no replica was usable; this one is suspect
-  bool trial = false;       // tests a half-open endpoint
-  std::string_view policy;  // static name, for headers and metrics
+  bool panic = false;              // no replica was usable; this one is suspect
+  bool trial = false;              // tests a half-open endpoint
+  std::string_view policy;         // static name, for headers and metrics
+  std::int64_t prompt_tokens = 0;  // as estimated
+  std::int64_t cached_tokens =
+      0;  // of them, believed to be in the replica's cache; 0 if nobody asked
 };
+
+// The policy's word in configuration, headers and metrics.
+std::string_view policy_name(config::BalancerPolicy policy);
 
 class Balancer {
  public:
-  Balancer() = default;
+  // The seed of policies that draw lots.
+  explicit Balancer(std::uint64_t seed = entropy_seed()) : power_of_two_(seed) {}
   Balancer(const Balancer&) = delete;
   Balancer& operator=(const Balancer&) = delete;
 
@@ -46,6 +59,9 @@ class Balancer {
   Policy& policy_of(const discovery::ReplicaGroup& group);
   void collect(const exchange::Candidate& candidate, std::size_t index, const Context& context,
                Excluded excluded, bool panic);
+  void look_up_prefixes(const exchange::Candidate& candidate, const Context& context);
+  Pick take(const Option& option, const Context& context, const Policy& policy, bool trial,
+            bool panic) const;
   void keep_best_residency(const Context& context);
   std::optional<Pick> choose(const Context& context, bool panic);
   std::optional<Pick> pick_from(std::span<const exchange::Candidate> candidates,
@@ -53,9 +69,15 @@ class Balancer {
 
   RoundRobin round_robin_;
   LeastLoad least_load_;
+  PowerOfTwo power_of_two_;
   Session session_;
+  SessionMd5 session_md5_;
+  PrefixAware prefix_aware_;
+  LoadAware load_aware_;
+  Auto auto_;
   std::vector<Option> options_;  // scratch of one pick
   std::vector<double> costs_;
+  index::Matches matches_;
 };
 
 }  // namespace signalbox::balancer

@@ -12,6 +12,7 @@
 #include <span>
 #include <string_view>
 
+#include "balancer/prompt.h"
 #include "base/clock.h"
 #include "config/model.h"
 #include "discovery/endpoint_table.h"
@@ -25,6 +26,8 @@ struct Option {
   const discovery::ReplicaGroup* group = nullptr;
   const discovery::Replica* replica = nullptr;
   std::size_t candidate_index = 0;
+  // Tokens of the prompt that the engine is believed to hold; 0 unless the policy wants_prefix().
+  std::int64_t cached_tokens = 0;
   int weight() const { return replica->weight(); }
   const discovery::Endpoint& endpoint() const { return *replica->endpoint; }
 };
@@ -34,9 +37,12 @@ struct Context {
   const discovery::EndpointSet* set = nullptr;  // never nullptr in a pick
   TimePoint now{};
   std::optional<std::uint64_t> session;  // hash of the session key, if the request has one
-  std::int64_t prefill_tokens = 0;       // estimate of the prompt's length
-  std::span<const std::uint64_t>
-      prefix_blocks;  // chained block hashes of the prompt; empty until prefix routing
+  std::optional<std::string_view>
+      session_text;                 // the key itself, for rings that hash it their own way
+  std::int64_t prefill_tokens = 0;  // estimate of the prompt's length
+  const Prompt* prompt = nullptr;   // read when a policy wants prefixes; nullptr: none
+  bool streams = true;              // the answer comes token by token
+  int priority = 0;                 // below 0 urgent, above 0 can wait
 };
 
 class Policy {
@@ -50,6 +56,8 @@ class Policy {
   // Whether one score covers options of several candidate models. If not, the best candidate that has a usable replica
   // is scored alone.
   virtual bool spans_candidates() const { return false; }
+  // Whether Option::cached_tokens is looked up.
+  virtual bool wants_prefix() const { return false; }
 };
 
 }  // namespace signalbox::balancer

@@ -1,6 +1,7 @@
 #include "balancer/session.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <string>
 
@@ -44,20 +45,27 @@ void Session::score(std::span<const Option> options, const Context& context,
   }
 }
 
-std::optional<std::uint64_t> session_key(const exchange::ClientRequest& client,
-                                         const exchange::Request& request,
-                                         const config::Balancer& settings) {
+std::optional<std::string> session_key(const exchange::ClientRequest& client,
+                                       const exchange::Request& request,
+                                       const config::Balancer& settings) {
   if (!settings.session_header.empty()) {
     const std::string_view header = client.headers.get(settings.session_header);
-    if (!header.empty()) return hash64(header);
+    if (!header.empty()) return std::string(header);
   }
   if (settings.session_body_field.empty() || request.document.empty()) return std::nullopt;
   const auto field = request.document.root().find(settings.session_body_field);
   if (!field || !*field || !(*field)->is_string()) return std::nullopt;
-  std::string storage;
-  const std::string_view value = (*field)->string_view(storage);
+  std::string value = (*field)->string();
   if (value.empty()) return std::nullopt;
-  return hash64(value);
+  return value;
+}
+
+int priority(const exchange::ClientRequest& client, const config::Balancer& settings) {
+  if (settings.priority_header.empty()) return 0;
+  const std::string_view text = client.headers.get(settings.priority_header);
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size() ? value : 0;
 }
 
 }  // namespace signalbox::balancer

@@ -8,6 +8,9 @@
 // O(options): one 64-bit mix and one logarithm each, about 10 ns. Requests without a session key go by least load.
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "balancer/least_load.h"
 #include "balancer/policy.h"
 
@@ -31,9 +34,12 @@ double session_rank(std::uint64_t session, std::uint64_t endpoint_hash, int weig
 //   load_factor >= 1; share: the endpoint's weight over the sum of weights
 double load_bound(double load_factor, std::int64_t in_flight_total, double share);
 
-// The key of a request: the session header, else the body field, hashed; nothing if it has neither or an empty one.
-std::optional<std::uint64_t> session_key(const exchange::ClientRequest& client,
-                                         const exchange::Request& request,
-                                         const config::Balancer& settings);
+// The key of a request: the session header, else the body field; nothing if it has neither or an empty one.
+std::optional<std::string> session_key(const exchange::ClientRequest& client,
+                                       const exchange::Request& request,
+                                       const config::Balancer& settings);
+
+// From the priority header: below 0 urgent, above 0 can wait; 0 without one, and for what is no whole number.
+int priority(const exchange::ClientRequest& client, const config::Balancer& settings);
 
 }  // namespace signalbox::balancer

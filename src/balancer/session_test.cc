@@ -139,15 +139,27 @@ TEST(SessionKey, TheHeaderWinsOverTheBodyAndEmptyValuesAreNoSession) {
   client.body = R"({"user":"al\u0069ce","n":1})";
   exchange::Request request;
   request.document = *json::Document::parse(client.body);
-  EXPECT_EQ(session_key(client, request, settings), hash64("alice"));
+  EXPECT_EQ(session_key(client, request, settings), "alice");
   client.headers.add("x-session-id", "s1");
-  EXPECT_EQ(session_key(client, request, settings), hash64("s1"));
+  EXPECT_EQ(session_key(client, request, settings), "s1");
   client.headers.set("x-session-id", "");
-  EXPECT_EQ(session_key(client, request, settings), hash64("alice"));
+  EXPECT_EQ(session_key(client, request, settings), "alice");
   settings.session_body_field = "n";
   EXPECT_EQ(session_key(client, request, settings), std::nullopt);
   settings.session_body_field.clear();
   EXPECT_EQ(session_key(client, request, settings), std::nullopt);
+}
+
+TEST(Priority, AWholeNumberInTheHeaderCountsAndNothingElse) {
+  const config::Balancer settings;
+  exchange::ClientRequest client;
+  EXPECT_EQ(priority(client, settings), 0);
+  client.headers.set("X-Request-Priority", "-3");
+  EXPECT_EQ(priority(client, settings), -3);
+  for (const auto* text : {"", "high", "1.5", "99999999999999", "2 "}) {
+    client.headers.set("x-request-priority", text);
+    EXPECT_EQ(priority(client, settings), 0) << text;
+  }
 }
 
 }  // namespace

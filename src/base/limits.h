@@ -63,6 +63,12 @@ inline constexpr std::size_t kIdleConnectionsPerEndpointMax = 256;  // per core
 inline constexpr int kEjectionGrowthMax = 16;          // longest ejection over the first one
 inline constexpr std::size_t kServedModelsMax = 4096;  // models and adapters believed of one engine
 inline constexpr std::size_t kServedModelsBytesMax = 1 << 20;  // body of an engine's /v1/models
+inline constexpr std::size_t kScrapesMax = 16;  // engines asked for their metrics at a time
+// Prefix index: names of prompt blocks that engines hold.
+inline constexpr std::size_t kPrefixBlocksMax = 1024;  // of one prompt: the first 3.7 MB
+inline constexpr std::size_t kPrefixEnginesMax =
+    4096;  // engines told apart; further ones are not indexed
+inline constexpr std::size_t kPrefixEntriesMax = 1 << 20;  // of all engines and models: 28 MiB
 // Encoder.
 inline constexpr std::size_t kEncoderQueueMax = 256;   // jobs waiting for a compute thread
 inline constexpr std::size_t kEncoderTokensMax = 512;  // positions of the shipped base model

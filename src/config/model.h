@@ -436,16 +436,47 @@ struct Limits {
   bool operator==(const Limits&) const = default;
 };
 
-enum class BalancerPolicy { kRoundRobin, kLeastLoad, kSession };
+enum class BalancerPolicy {
+  kRoundRobin,
+  kLeastLoad,
+  kPowerOfTwo,
+  kSession,
+  kSessionMd5,
+  kPrefixAware,
+  kLoadAware,
+  kAuto
+};
+
+// signalbox.balancer.models.NAME: what differs for one model.
+struct ModelBalancer {
+  std::optional<BalancerPolicy> policy;
+  bool operator==(const ModelBalancer&) const = default;
+};
 
 struct Balancer {
-  BalancerPolicy policy = BalancerPolicy::kRoundRobin;
+  BalancerPolicy policy = BalancerPolicy::kAuto;
   std::string session_header = "x-session-id";
   std::string
       session_body_field;  // top-level body field read when the header is absent, for example "user"
   double session_load_factor =
       1.25;  // bounded-load consistent hashing: no replica above this times the mean
+  std::map<std::string, ModelBalancer> models;  // by name of the providers entry
+  // Prefix cache of an engine that does not say how large it is (vllm:cache_config_info).
+  std::int64_t cache_tokens = 262'144;
+  std::string priority_header = "x-request-priority";  // empty: no priorities
+  std::string zone;                          // where this router runs; empty: no preference
+  std::map<std::string, std::string> zones;  // backend name or host to zone
+  milliseconds zone_penalty{5};              // what leaving the zone costs
   bool operator==(const Balancer&) const = default;
+};
+
+// Scraping of the engines' own figures.
+struct EngineMetrics {
+  bool enabled = true;
+  std::string path = "/metrics";
+  milliseconds interval{2000};
+  milliseconds timeout{1000};
+  bool operator==(const EngineMetrics&) const = default;
 };
 
 struct Retry {
@@ -503,6 +534,7 @@ struct Own {
   AdminDoor admin;
   Limits limits;
   Balancer balancer;
+  EngineMetrics engine_metrics;
   Retry retry;
   Health health;
   AccessLog access_log;

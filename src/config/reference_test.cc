@@ -52,7 +52,7 @@ TEST(Reference, PageSaysDefaultRangeAndWords) {
   const auto row =
       fmt::format("| `attempts_max` | integer | `3` | 1 to {} |", limits::kAttemptsMax);
   EXPECT_NE(page.find(row), std::string::npos);
-  EXPECT_NE(page.find("`round_robin` `least_load` `session`"), std::string::npos);
+  EXPECT_NE(page.find("`round_robin` `least_load` `power_of_two`"), std::string::npos);
 }
 
 std::string unescape(std::string pointer) {

@@ -13,6 +13,8 @@
 #include <string>
 
 #include "base/clock.h"
+#include "discovery/engine_load.h"
+#include "index/engine_cache.h"
 #include "net/network.h"
 
 namespace signalbox::discovery {
@@ -27,7 +29,8 @@ inline constexpr std::size_t kCacheLineBytes = 64;
 
 class Endpoint {
  public:
-  Endpoint(std::string url, net::Address address, std::string base_path);
+  Endpoint(std::string url, net::Address address, std::string base_path,
+           std::shared_ptr<index::EngineCache> cache);
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
 
@@ -41,13 +44,16 @@ class Endpoint {
 
   // Requests sent and not finished, over all cores of this process.
   std::int32_t in_flight() const { return state_.in_flight.load(std::memory_order_relaxed); }
-  // Prompt tokens sent that have not produced a first byte yet; an estimate.
-  std::int64_t queued_prefill_tokens() const {
-    return state_.queued_prefill_tokens.load(std::memory_order_relaxed);
-  }
+  // Prompt tokens of streams that have not brought their first token; an estimate.
+  std::int64_t queued_prefill_tokens() const { return load_.queued_tokens(); }
+  const EngineLoad& load() const { return load_; }
+  EngineLoad& load() { return load_; }
+  // What its prefix cache is believed to hold. Never nullptr.
+  index::EngineCache& cache() const { return *cache_; }
 
   Health health() const { return state_.health.load(std::memory_order_relaxed); }
-  void set_health(Health health) { state_.health.store(health, std::memory_order_relaxed); }
+  // An engine that was down has lost its cache.
+  void set_health(Health health);
   // A draining endpoint finishes what it has and gets nothing new.
   bool draining() const { return state_.draining.load(std::memory_order_relaxed); }
   void set_draining(bool draining) { state_.draining.store(draining, std::memory_order_relaxed); }
@@ -70,7 +76,6 @@ class Endpoint {
 
   static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::min();
   struct alignas(kCacheLineBytes) State {
-    std::atomic<std::int64_t> queued_prefill_tokens{0};
     std::atomic<std::int64_t> ejected_until_ns{kNever};  // monotonic; kNever: in service
     std::atomic<std::int64_t> returned_at_ns{kNever};    // end of the last ejection
     std::atomic<std::int32_t> in_flight{0};
@@ -83,10 +88,19 @@ class Endpoint {
   static_assert(sizeof(State) == kCacheLineBytes);
 
   State state_;
+  EngineLoad load_;
+  std::shared_ptr<index::EngineCache> cache_;
   std::string url_;
   net::Address address_;
   std::string base_path_;
   std::uint64_t hash_;
+};
+
+// What one request asks of an engine.
+struct Work {
+  std::int64_t prefill_tokens = 0;  // that the engine must still compute; an estimate
+  bool streams = true;              // its first token will be seen
+  TimePoint sent_at{};
 };
 
 // Counts one request on its endpoint while it lives, so that every counter returns to zero whatever happens. Move-only;
@@ -95,20 +109,21 @@ class InFlight {
  public:
   InFlight() = default;
   // `trial`: this request holds the trial of a half-open endpoint, and gives it back at the end.
-  InFlight(std::shared_ptr<Endpoint> endpoint, std::int64_t prefill_tokens, bool trial);
+  InFlight(std::shared_ptr<Endpoint> endpoint, Work work, bool trial);
   InFlight(InFlight&& other) noexcept;
   InFlight& operator=(InFlight&& other) noexcept;
   ~InFlight() { end(); }
 
-  // The engine has begun to answer: its prompt is no longer queued. Idempotent.
-  void first_byte();
+  // The engine has produced its first token: its prompt is no longer queued, and how long that took is noted. Idempotent.
+  void first_token(TimePoint now);
   // Ends the count now. Idempotent.
   void end();
   bool active() const { return endpoint_ != nullptr; }
 
  private:
   std::shared_ptr<Endpoint> endpoint_;
-  std::int64_t prefill_tokens_ = 0;
+  Work work_;
+  bool queued_ = false;
   bool trial_ = false;
 };
 

@@ -14,13 +14,6 @@ std::string turns_key(const std::string& model, const config::BackendRef& backen
   return model + '\n' + url + '\n' + backend.name + '\n' + std::to_string(backend.weight);
 }
 
-config::BalancerPolicy policy_of(const config::Model* model, const config::Balancer& balancer) {
-  if (model == nullptr) return balancer.policy;
-  if (model->reliability.lb_policy == "round_robin") return config::BalancerPolicy::kRoundRobin;
-  if (model->reliability.lb_policy == "least_request") return config::BalancerPolicy::kLeastLoad;
-  return balancer.policy;
-}
-
 HealthSettings health_settings(const config::Health& health, const config::Model* model,
                                const config::BackendRef& backend) {
   HealthSettings settings;
@@ -62,6 +55,15 @@ void erase_unused(Map& map) {
 
 }  // namespace
 
+config::BalancerPolicy policy_of(const config::Model* model, const config::Balancer& balancer) {
+  if (model == nullptr) return balancer.policy;
+  const auto own = balancer.models.find(model->name);
+  if (own != balancer.models.end() && own->second.policy) return *own->second.policy;
+  if (model->reliability.lb_policy == "round_robin") return config::BalancerPolicy::kRoundRobin;
+  if (model->reliability.lb_policy == "least_request") return config::BalancerPolicy::kLeastLoad;
+  return balancer.policy;
+}
+
 std::vector<Placement> fixed_placements(const config::Config& config) {
   std::vector<Placement> placements;
   for (const config::Model& model : config.providers.models) {
@@ -101,7 +103,10 @@ struct EndpointTable::Builder {
     auto& endpoint = table.endpoints_[url];
     if (!endpoint) {
       net::Address address{backend.host, backend.port, backend.scheme == "https"};
-      endpoint = std::make_shared<Endpoint>(url, std::move(address), backend.base_path);
+      endpoint = std::make_shared<Endpoint>(
+          url, std::move(address), backend.base_path,
+          table.prefixes_->add_engine(
+              index::units_of_tokens(static_cast<double>(config.own.balancer.cache_tokens))));
     }
     const auto [at, added] =
         set.entry_by_endpoint_.try_emplace(endpoint.get(), set.endpoints_.size());
@@ -129,13 +134,19 @@ struct EndpointTable::Builder {
   }
 };
 
-EndpointTable::EndpointTable() { current_ = std::make_shared<EndpointSet>(); }
+EndpointTable::EndpointTable() {
+  auto empty = std::make_shared<EndpointSet>();
+  empty->prefixes_ = prefixes_;
+  current_ = std::move(empty);
+}
 
 std::shared_ptr<const EndpointSet> EndpointTable::publish(const config::Config& config,
                                                           std::span<const Placement> placements) {
   const std::scoped_lock lock(mutex_);
   auto set = std::make_shared<EndpointSet>();
   set->balancer_ = config.own.balancer;
+  set->engine_metrics_ = config.own.engine_metrics;
+  set->prefixes_ = prefixes_;
   Builder builder{*this, config, *set};
   for (const Placement& placement : placements) builder.add(placement);
   return adopt(std::move(set));

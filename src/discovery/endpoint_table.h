@@ -21,6 +21,7 @@
 #include "discovery/discovery.h"
 #include "discovery/endpoint.h"
 #include "discovery/served_models.h"
+#include "index/prefix_index.h"
 
 namespace signalbox::discovery {
 
@@ -73,6 +74,10 @@ struct EndpointEntry {
   std::shared_ptr<const ServedModels> served;  // nullptr: not known
 };
 
+// The policy that a model's replicas are chosen by: its own under signalbox.balancer.models, else what its
+// reliability.lb_policy says, else the common one. `model` may be nullptr.
+config::BalancerPolicy policy_of(const config::Model* model, const config::Balancer& balancer);
+
 class EndpointSet {
  public:
   // The group of that model, or nullptr. O(1).
@@ -81,6 +86,9 @@ class EndpointSet {
   std::span<const EndpointEntry> endpoints() const { return endpoints_; }
   const EndpointEntry* find_endpoint(const Endpoint& endpoint) const;
   const config::Balancer& balancer() const { return balancer_; }
+  const config::EngineMetrics& engine_metrics() const { return engine_metrics_; }
+  // Of the table, shared by all its sets. Never nullptr in a set that a table published.
+  index::PrefixIndex* prefixes() const { return prefixes_.get(); }
   // Grows with every set that a table publishes.
   std::uint64_t version() const { return version_; }
 
@@ -97,6 +105,8 @@ class EndpointSet {
   std::unordered_map<std::string, std::size_t, NameHash, std::equal_to<>> group_by_model_;
   std::unordered_map<const Endpoint*, std::size_t> entry_by_endpoint_;
   config::Balancer balancer_;
+  config::EngineMetrics engine_metrics_;
+  std::shared_ptr<index::PrefixIndex> prefixes_;
   std::uint64_t version_ = 0;
 };
 
@@ -140,6 +150,7 @@ class EndpointTable {
   Transition eject(const EndpointSet& set, const EndpointEntry& entry, TimePoint now);
   Transition fail_once(const EndpointSet& set, const EndpointEntry& entry, TimePoint now);
 
+  const std::shared_ptr<index::PrefixIndex> prefixes_ = std::make_shared<index::PrefixIndex>();
   mutable std::mutex mutex_;  // guards everything below but the atomics
   std::map<std::string, std::shared_ptr<Endpoint>> endpoints_;  // by URL
   std::map<std::string, std::shared_ptr<Turns>> turns_;         // by model, URL, name and weight

@@ -65,7 +65,7 @@ TEST(EndpointTable, AModelsBackendsBecomeItsReplicasInTheOrderOfTheFile) {
 TEST(EndpointTable, AReloadKeepsTheStateOfEndpointsThatStay) {
   EndpointTable table;
   const auto before = table.publish(fleet({model("a", {"one", "two"})}));
-  const InFlight running(before->endpoints()[0].endpoint, 100, false);
+  const InFlight running(before->endpoints()[0].endpoint, {.prefill_tokens = 100}, false);
   endpoint(*before, 0).set_health(Health::kHealthy);
   const auto after = table.publish(fleet({model("renamed", {"three", "one"})}));
   const Endpoint& kept = *after->find("renamed")->replicas[1].endpoint;
@@ -133,19 +133,20 @@ TEST(EndpointTable, ReliabilityOfTheModelOverridesTheGeneralSettings) {
   EXPECT_EQ(set->find("a")->policy, config::BalancerPolicy::kLeastLoad);
   EXPECT_FALSE(set->endpoints()[1].health.active) << "hosted providers are not probed";
   EXPECT_EQ(set->endpoints()[2].health.path, "/health");
-  EXPECT_EQ(set->find("c")->policy, config::BalancerPolicy::kRoundRobin);
+  EXPECT_EQ(set->find("c")->policy, config::BalancerPolicy::kAuto);
 }
 
 TEST(InFlightCount, ReturnsToZeroWhateverPathTheRequestTakes) {
-  const auto target =
-      std::make_shared<Endpoint>("http://one:8000", net::Address{"one", 8000, false}, "");
+  index::PrefixIndex prefixes;
+  const auto target = std::make_shared<Endpoint>(
+      "http://one:8000", net::Address{"one", 8000, false}, "", prefixes.add_engine(100));
   {
-    InFlight first(target, 50, false);
-    InFlight second(target, 30, false);
+    InFlight first(target, {.prefill_tokens = 50}, false);
+    InFlight second(target, {.prefill_tokens = 30}, false);
     EXPECT_EQ(target->in_flight(), 2);
     EXPECT_EQ(target->queued_prefill_tokens(), 80);
-    first.first_byte();
-    first.first_byte();
+    first.first_token(at(seconds(1)));
+    first.first_token(at(seconds(1)));
     EXPECT_EQ(target->queued_prefill_tokens(), 30);
     InFlight moved(std::move(second));
     first = std::move(moved);

@@ -161,6 +161,13 @@ struct Edits {
   std::optional<std::string> fast_response;  // text of the assistant's answer; no upstream is asked
 };
 
+// Written by balancer/, anew for each attempt: how its replica was chosen.
+struct Route {
+  std::string_view policy;         // static name; empty before the first choice
+  std::int64_t prompt_tokens = 0;  // estimate
+  std::int64_t cached_tokens = 0;  // of them, believed to be in the replica's cache
+};
+
 enum class ResponsePath : std::uint8_t {
   kUpstream,
   kFastResponse,
@@ -203,6 +210,7 @@ struct Exchange {
   Decision decision;
   std::vector<Candidate> candidates;
   Edits edits;
+  Route route;
   std::vector<Attempt> attempts;
   // Written by upstream/: index of the attempt whose answer is relayed. Not always the last one: an engine's own refusal
   // is passed on when a later attempt did not even connect.

@@ -97,7 +97,11 @@ Control::Control(Services& services, Loader& loader)
           [this](discovery::ProbeTarget target, bool want_body, net::Cancellation* cancel) {
             return probe(&clients_, std::move(target), want_body, cancel);
           },
-          entropy_seed()) {
+          entropy_seed()),
+      scraper_(*loop_, services.endpoints,
+               [this](discovery::ProbeTarget target, bool want_body, net::Cancellation* cancel) {
+                 return probe(&clients_, std::move(target), want_body, cancel);
+               }) {
   signals_ = net::watch_signals(*loop_, [this](bool terminate) {
     if (terminate) {
       loop_->stop();
@@ -132,6 +136,7 @@ Control::Control(Services& services, Loader& loader)
         std::make_unique<Ticker>(*loop_, kSpanExportInterval, [this] { exporter_->flush(); }));
   }
   apply_snapshot();
+  scraper_.start();
 }
 
 Control::~Control() = default;
@@ -177,6 +182,7 @@ net::Task<void> Control::post_spans(std::string body, std::function<void(bool)> 
 
 net::Task<void> Control::stop_checks() {
   co_await health_.stop();
+  co_await scraper_.stop();
   co_await tasks_.join();
   loop_->post([this] { loop_->stop(); });
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "discovery/health.h"
+#include "discovery/scraper.h"
 #include "http/client.h"
 #include "net/loop.h"
 #include "net/network.h"
@@ -51,6 +52,7 @@ class Control {
   net::TaskGroup tasks_;
   net::Cancellation stop_;
   discovery::HealthChecker health_;
+  discovery::Scraper scraper_;
   std::unique_ptr<telemetry::OtlpExporter> exporter_;
   std::string trace_url_;
   std::unique_ptr<net::SignalWatch> signals_;

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "balancer/balancer.h"
+#include "discovery/endpoint_table.h"
 #include "json/splice.h"
 #include "pipeline/naming.h"
 #include "pipeline/response_headers.h"
@@ -89,6 +91,8 @@ void add_outcome(const exchange::Exchange& exchange, const config::Config& confi
   out.model = first.model->name;
   out.adapter = first.adapter;
   out.upstream_name = first.upstream_name;
+  out.policy =
+      std::string(balancer::policy_name(discovery::policy_of(first.model, config.own.balancer)));
   out.reasoning = !first.use_reasoning ? "default" : *first.use_reasoning ? "on" : "off";
   if (first.use_reasoning && *first.use_reasoning) out.effort = first.reasoning_effort;
 }

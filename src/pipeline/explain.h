@@ -56,6 +56,7 @@ struct Explanation {
   std::string model;  // where it goes
   std::string adapter;
   std::string upstream_name;
+  std::string policy;     // by which its replica would be chosen
   std::string reasoning;  // on | off | default
   std::string effort;
   std::string prompt_mode;  // replace | insert | append; empty: none

@@ -92,7 +92,8 @@ std::string to_json(const Explanation& e) {
   out.key("selected_model").string(e.upstream_name);
   out.key("route").begin_object().key("model").string(e.model).key("adapter").string(e.adapter);
   out.key("reasoning").string(e.reasoning).key("effort").string(e.effort);
-  out.key("system_prompt_mode").string(e.prompt_mode).end_object();
+  out.key("system_prompt_mode").string(e.prompt_mode);
+  out.key("policy").string(e.policy).end_object();
   write_classification(out, e);
   write_leaves(out, e);
   write_decisions(out, e);
@@ -111,6 +112,7 @@ std::string to_text(const Explanation& e) {
                   e.adapter.empty() ? "" : fmt::format(" (adapter of {})", e.model), e.reasoning,
                   e.effort.empty() ? "" : fmt::format(" ({})", e.effort),
                   e.prompt_mode.empty() ? "" : fmt::format(", system prompt: {}", e.prompt_mode));
+  if (!e.policy.empty()) out += fmt::format("replica by {}\n", e.policy);
   if (!e.category.empty()) {
     out += fmt::format("category   {} {:.3f} by {} ({} of {} tokens, {} pass{}, {:.1f} ms)\n",
                        e.category, e.category_confidence, e.rung, e.tokens_seen, e.tokens_total,

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "api/error_body.h"
+#include "base/hash.h"
 #include "pipeline/api_routes.h"
 #include "pipeline/local.h"
 #include "pipeline/naming.h"
@@ -193,9 +194,11 @@ net::Task<Result<void>> Pipeline::forward(Flow* flow) {
   SBX_CO_TRY(auto live, co_await upstream_.send(std::move(sending)));
 
   flow->status = live.head.status;
-  response::Observer observer({.endpoint = exchange.request.endpoint,
-                               .received_at = exchange.client.received_at,
-                               .hide_usage_chunk = add_usage});
+  response::Observer observer(
+      {.endpoint = exchange.request.endpoint,
+       .received_at = exchange.client.received_at,
+       .hide_usage_chunk = add_usage,
+       .first_output = [&live](TimePoint now) { live.choice.in_flight.first_token(now); }});
   response::RelayOptions options;
   options.endpoint = exchange.request.endpoint;
   options.request_id = exchange.client.request_id;
@@ -221,16 +224,26 @@ void Pipeline::report(const discovery::EndpointSet& set, discovery::Endpoint& en
   }
 }
 
-upstream::Choose Pipeline::chooser(const exchange::Exchange& exchange,
+upstream::Choose Pipeline::chooser(exchange::Exchange& exchange,
                                    const discovery::EndpointSet& set) {
-  balancer::Context context;
-  context.set = &set;
-  context.session = balancer::session_key(exchange.client, exchange.request, set.balancer());
-  context.prefill_tokens = exchange.request.context_tokens;
-  return [this, &exchange, context](std::span<const discovery::Endpoint* const> excluded) mutable
-             -> Result<upstream::Choice> {
+  auto session = balancer::session_key(exchange.client, exchange.request, set.balancer());
+  const int priority = balancer::priority(exchange.client, set.balancer());
+  return [this, &exchange, &set, session = std::move(session), priority,
+          prompt = balancer::Prompt(exchange)](
+             std::span<const discovery::Endpoint* const> excluded) -> Result<upstream::Choice> {
+    balancer::Context context;
+    context.set = &set;
     context.now = loop_.now();
+    if (session) {
+      context.session = hash64(*session);
+      context.session_text = *session;
+    }
+    context.prefill_tokens = exchange.request.context_tokens;
+    context.prompt = &prompt;
+    context.streams = exchange.request.stream;
+    context.priority = priority;
     SBX_TRY(auto pick, balancer_.pick(exchange.candidates, context, excluded));
+    exchange.route = {pick.policy, pick.prompt_tokens, pick.cached_tokens};
     upstream::Choice choice;
     choice.candidate = pick.candidate;
     choice.replica = pick.replica;

@@ -61,7 +61,7 @@ class Pipeline final : public listener::Handler {
   net::Task<void> fail_request(Flow* flow, Error error);
   void report(const discovery::EndpointSet& set, discovery::Endpoint& endpoint,
               discovery::Outcome outcome);
-  upstream::Choose chooser(const exchange::Exchange& exchange, const discovery::EndpointSet& set);
+  upstream::Choose chooser(exchange::Exchange& exchange, const discovery::EndpointSet& set);
   static HeaderInputs header_inputs(const Flow& flow);
   http::Headers answer_headers(const Flow& flow, std::string_view content_type) const;
   void record(const Flow& flow);

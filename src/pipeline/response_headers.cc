@@ -142,6 +142,12 @@ void add_response_headers(const HeaderInputs& inputs, http::Headers& headers) {
   if (inputs.set != config::HeaderSet::kSeed) {
     add_v03_set(inputs, inputs.set == config::HeaderSet::kBoth, headers);
   }
+  if (!exchange.route.policy.empty()) {
+    headers.add("x-signalbox-policy", std::string(exchange.route.policy));
+    if (exchange.route.cached_tokens > 0)
+      headers.add("x-signalbox-cached-tokens",
+                  fmt::format("{}/{}", exchange.route.cached_tokens, exchange.route.prompt_tokens));
+  }
   const auto rung = exchange.signals.rung;
   if (rung != exchange::Rung::kNone && rung != exchange::Rung::kEncoder) {
     headers.add("x-signalbox-rung", std::string(rung_name(rung)));

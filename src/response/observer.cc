@@ -32,6 +32,7 @@ void Observer::count_output(TimePoint now) {
   if (!output_seen_) {
     output_seen_ = true;
     usage_.ttft = now - options_.received_at;
+    if (options_.first_output) options_.first_output(now);
   } else {
     usage_.itl_sum += now - last_output_;
     ++usage_.itl_count;

@@ -4,8 +4,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 #include "exchange/exchange.h"
@@ -24,8 +26,10 @@ class Observer {
     // not reach it. Only then, and only in event streams, a frame is passed on when it is complete and not before; every
     // engine sends whole frames, so this delays nothing in practice. Frames over kSseFrameBytesMax pass as they come.
     bool hide_usage_chunk = false;
+    // Called with the first piece of output, before it is passed on. May be empty.
+    std::function<void(TimePoint)> first_output;
   };
-  explicit Observer(Options options) : options_(options) {}
+  explicit Observer(Options options) : options_(std::move(options)) {}
 
   // Once, before the first piece: status and type decide what is looked at.
   void start(const http::ResponseHead& head);

@@ -260,7 +260,6 @@ net::Task<Result<Live>> Upstream::attempt(Round* round) {
   attempt.status = answer->status;
   attempt.first_byte_time = loop_.now() - attempt.started_at;
   attempt.reused_connection = lease->reused();
-  round->choice.in_flight.first_byte();
   Live live;
   live.lease = *std::move(lease);
   live.head = *std::move(answer);

@@ -90,6 +90,14 @@ class Bench:
         self.programs.append(program)
         return program
 
+    def start_on_load_core(self, command):
+        return self._start(self.load_core, command)
+
+    def stop(self, program):
+        """Ends a program before the benchmark does."""
+        self.programs.remove(program)
+        program.stop()
+
     def _ports(self, program, path):
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and program.process.poll() is None:
@@ -101,7 +109,7 @@ class Bench:
 
     def start_engines(self, count, arguments=()):
         """Ports of `count` demo engines in one process."""
-        path = self.folder / f'engines-{len(self.programs)}.json'
+        path = self.folder / f'engines-{time.monotonic_ns()}.json'
         program = self._start(self.load_core, [self.binary, 'sim', '--port', '0', '--replicas', count,
                                                '--ports-file', path, *arguments])
         ports = self._ports(program, path)['engines']
@@ -111,7 +119,7 @@ class Bench:
 
     def start_signalbox(self, config):
         """(program, port) of a server on the proxy's core."""
-        stem = self.folder / f'signalbox-{len(self.programs)}'
+        stem = self.folder / f'signalbox-{time.monotonic_ns()}'  # a name of its own: stopped ones leave their files
         config_path, ports_path = stem.with_suffix('.yaml'), stem.with_suffix('.json')
         config_path.write_text(config)
         program = self._start(self.proxy_core, [self.binary, 'serve', '--config', config_path, '--port', '0',

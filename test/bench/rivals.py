@@ -9,10 +9,27 @@ def free_port():
         return sock.getsockname()[1]
 
 
-def nginx(folder, upstream_ports):
-    """(command, port for plain answers, port for streams): streams need proxy_buffering off."""
+def free_port_block(count):
+    """The first of `count` ports in a row that are free now."""
+    for _ in range(100):
+        first = free_port()
+        try:
+            held = [socket.create_server(('127.0.0.1', first + i)) for i in range(count)]
+        except (OSError, OverflowError):
+            continue
+        for sock in held:
+            sock.close()
+        return first
+    raise RuntimeError(f'no {count} free ports in a row')
+
+
+def nginx(folder, upstream_ports, hash_key=None):
+    """(command, port for plain answers, port for streams): streams need proxy_buffering off. `hash_key`: requests go by a
+    consistent hash of that variable instead of in turn."""
     plain, streams = free_port(), free_port()
     servers = '\n'.join(f'    server 127.0.0.1:{port};' for port in upstream_ports)
+    if hash_key:
+        servers = f'    hash {hash_key} consistent;\n' + servers
     temporary = '\n'.join(f'  {kind}_temp_path {folder}/nginx-{kind};'
                           for kind in ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'))
     path = folder / 'nginx.conf'

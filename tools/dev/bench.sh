@@ -11,6 +11,14 @@ dev_bench() {
       encoder_ready
       "$(python_base)" "$ROOT/test/bench/$name.py" --build "$ROOT/build/release" "${json[@]}" "$@" </dev/null
       ;;
+    route)
+      build_rig
+      build_preset release signalbox bench_load
+      local trace=()
+      [[ -e $ROOT/../shared/data/traces/synthetic.jsonl ]] && trace=(--trace "$ROOT/../shared/data/traces/synthetic.jsonl")
+      "$(python_base)" "$ROOT/test/bench/route.py" --build "$ROOT/build/release" --rig "$ROOT/build/rig" \
+        "${trace[@]}" "${json[@]}" "$@" </dev/null
+      ;;
     decide | encoder)
       # Both are single-threaded by definition; OpenMP inside oneDNN has to be told.
       [[ -e $ROOT/build/release/build.ninja ]] && cmake --preset release >/dev/null  # finds libdnnl if just installed
@@ -19,8 +27,18 @@ dev_bench() {
       OMP_NUM_THREADS=1 taskset -c "$(bench_core)" "$(find build/release -name "${name}_bench" -type f -perm -u+x |
         head -n 1)" "${json[@]}" "$@" </dev/null
       ;;
-    *) die "./dev bench knows proxy, mom, decide and encoder, not '$name'" ;;
+    *) die "./dev bench knows proxy, mom, decide, encoder and route, not '$name'" ;;
   esac
+}
+
+# The routing rig (engines with a simulated prefix cache, load) is a program of its own beside this repository.
+build_rig() {
+  local rig=${SIGNALBOX_RIG_DIR:-$ROOT/../shared/rig}
+  [[ -e $rig/go.mod ]] || die "the routing rig is not at $rig; set SIGNALBOX_RIG_DIR to its sources"
+  command -v go >/dev/null || die "the routing rig needs Go 1.22 or newer"
+  say "building the routing rig"
+  mkdir -p "$ROOT/build/rig"
+  (cd "$rig" && GOFLAGS=-mod=mod go build -buildvcs=false -o "$ROOT/build/rig/" ./cmd/...)
 }
 
 # The first core this shell may use.

@@ -12,14 +12,21 @@ struct EnumWords<HeaderSet> {
 template <>
 struct EnumWords<BalancerPolicy> {
   static constexpr std::pair<std::string_view, BalancerPolicy> kWords[] = {
-      {"round_robin", BalancerPolicy::kRoundRobin},
-      {"least_load", BalancerPolicy::kLeastLoad},
-      {"session", BalancerPolicy::kSession}};
+      {"round_robin", BalancerPolicy::kRoundRobin},  {"least_load", BalancerPolicy::kLeastLoad},
+      {"power_of_two", BalancerPolicy::kPowerOfTwo}, {"session", BalancerPolicy::kSession},
+      {"session_md5", BalancerPolicy::kSessionMd5},  {"prefix_aware", BalancerPolicy::kPrefixAware},
+      {"load_aware", BalancerPolicy::kLoadAware},    {"auto", BalancerPolicy::kAuto}};
 };
 
 namespace {
 
 constexpr double kDaySeconds = 86400;
+
+std::vector<std::string_view> policy_words() {
+  std::vector<std::string_view> words;
+  for (const auto& [word, value] : EnumWords<BalancerPolicy>::kWords) words.push_back(word);
+  return words;
+}
 
 const Schema& tls_schema() {
   using T = TlsFiles;
@@ -101,18 +108,52 @@ const Schema& limits_schema() {
   return schema;
 }
 
+const Schema& model_balancer_schema() {
+  using M = ModelBalancer;
+  static const Schema schema{
+      .name = "signalbox.balancer.models.NAME",
+      .fields = {row<&M::policy>("policy", "Policy of this model in place of the common one.")
+                     .one_of(policy_words())}};
+  return schema;
+}
+
 const Schema& balancer_schema() {
   using B = Balancer;
   static const Schema schema{
       .name = "signalbox.balancer",
-      .fields = {row<&B::policy>("policy", "How one of several replicas is chosen."),
-                 row<&B::session_header>("session_header",
-                                         "Header that names the session, of policy session."),
-                 row<&B::session_body_field>("session_body_field",
-                                             "Member of the body read when the header is absent."),
-                 row<&B::session_load_factor>("session_load_factor",
-                                              "No replica above this times the mean load.")
-                     .range(1, 100)}};
+      .fields = {
+          row<&B::policy>("policy", "How one of several replicas is chosen."),
+          row<&B::session_header>("session_header",
+                                  "Header that names the session, of policy session."),
+          row<&B::session_body_field>("session_body_field",
+                                      "Member of the body read when the header is absent."),
+          row<&B::session_load_factor>("session_load_factor",
+                                       "No replica above this times the mean load.")
+              .range(1, 100),
+          map<&B::models>("models", model_balancer_schema, "What differs for one model."),
+          row<&B::cache_tokens>(
+              "cache_tokens",
+              "Prefix cache of an engine that does not say how large it is; for a new engine.")
+              .as(Type::kTokens)
+              .range(1024, 1e10),
+          row<&B::priority_header>(
+              "priority_header",
+              "Header with a request's priority: below 0 is urgent, above 0 can wait."),
+          row<&B::zone>("zone", "Where this router runs; empty is no preference."),
+          row<&B::zones>("zones", "Zone of each backend, by its name or host."),
+          row<&B::zone_penalty>("zone_penalty", "What leaving the zone costs.").range(0, 60)}};
+  return schema;
+}
+
+const Schema& engine_metrics_schema() {
+  using M = EngineMetrics;
+  static const Schema schema{
+      .name = "signalbox.engine_metrics",
+      .fields = {row<&M::enabled>("enabled", "Ask engines for their own load and cache figures."),
+                 row<&M::path>("path", "Where engines publish them, below their base path."),
+                 row<&M::interval>("interval", "Time between two scrapes of an engine.")
+                     .range(0.1, kDaySeconds),
+                 row<&M::timeout>("timeout", "Time a scrape may take.").range(0.01, kDaySeconds)}};
   return schema;
 }
 
@@ -204,6 +245,8 @@ const Schema& own_schema() {
           child<&O::admin>("admin", admin_schema, "The door for metrics and operators."),
           child<&O::limits>("limits", limits_schema, "Sizes and times."),
           child<&O::balancer>("balancer", balancer_schema, "Choice of a replica."),
+          child<&O::engine_metrics>("engine_metrics", engine_metrics_schema,
+                                    "Figures that engines publish."),
           child<&O::retry>("retry", retry_schema, "Further attempts."),
           child<&O::health>("health", health_schema, "Health checks and ejection."),
           child<&O::access_log>("access_log", access_log_schema, "The access log."),
