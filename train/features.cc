@@ -1,5 +1,5 @@
-// features ENCODER_DIR: reads JSON lines {"text": ...} on stdin, writes for each the mean over
-// tokens of every hidden state, [layers + 1][hidden] little-endian floats, on stdout, and the
+// features ENCODER_DIR: reads JSON lines {"text": ...} on stdin, writes for each the states that
+// heads read (encoder/pooled_states.h), [states][hidden] little-endian floats, on stdout, and the
 // model's facts as one JSON line on stderr. Texts are cut at the first window, as training examples
 // are short.
 #include <fmt/core.h>
@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "encoder/bert.h"
+#include "encoder/pooled_states.h"
 #include "json/document.h"
 #include "tokenize/wordpiece.h"
 
@@ -25,9 +26,11 @@ Result<void> run(const std::string& directory) {
   SBX_TRY(const auto tokenizer, tokenize::WordPiece::load(directory));
   SBX_TRY(const auto bert, encoder::Bert::load(directory + "/model.safetensors", config));
   fmt::print(stderr,
-             "{{\"layers\": {}, \"hidden\": {}, \"fingerprint\": \"{}\", \"kernel\": \"{}\"}}\n",
-             config.layers, config.hidden, bert.fingerprint(), bert.kernels().name);
+             "{{\"states\": {}, \"hidden\": {}, \"fingerprint\": \"{}\", \"kernel\": \"{}\"}}\n",
+             encoder::PooledStates::count(config.layers), config.hidden, bert.fingerprint(),
+             bert.kernels().name);
   encoder::BertScratch scratch;
+  encoder::PooledStates pooled;
   std::vector<std::int32_t> ids;
   for (std::string line; std::getline(std::cin, line);) {
     SBX_TRY(const auto document, json::Document::parse(line));
@@ -38,8 +41,9 @@ Result<void> run(const std::string& directory) {
     ids.resize(std::min(ids.size(), limits::kEncoderTokensMax - 1));
     ids.push_back(tokenizer.sep());
     bert.forward(ids, scratch);
-    const std::size_t count = (config.layers + 1) * config.hidden;
-    if (std::fwrite(scratch.means.data(), sizeof(float), count, stdout) != count) {
+    pooled.assign(config, scratch, ids.size());
+    const auto& values = pooled.values();
+    if (std::fwrite(values.data(), sizeof(float), values.size(), stdout) != values.size()) {
       return fail(Code::kIo, "cannot write the features");
     }
   }

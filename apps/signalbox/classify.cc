@@ -35,11 +35,12 @@ int cannot(const std::string& message) {
 
 void print(const encoder::Analysis& analysis, Duration time) {
   const auto labels = encoder::Encoder::domain_labels();
-  const auto best = encoder::top(analysis.domain);
+  const auto domain = analysis.of(encoder::Task::kDomain);
+  const auto best = encoder::top(domain);
   std::string probabilities;
   for (std::size_t i = 0; i < labels.size(); ++i) {
     probabilities +=
-        fmt::format("{}{}:{:.4f}", i == 0 ? "" : ",", json::quote(labels[i]), analysis.domain[i]);
+        fmt::format("{}{}:{:.4f}", i == 0 ? "" : ",", json::quote(labels[i]), domain[i]);
   }
   fmt::print(
       R"({{"label":{},"confidence":{:.4f},"probabilities":{{{}}},"tokens_seen":{},"tokens_total":{},"time_ms":{:.2f}}})"
@@ -66,10 +67,10 @@ int classify_command(Arguments arguments) {
                                            flags->value("models-dir").value_or(""));
   const auto encoder = encoder::Encoder::load(directories.base, directories.models);
   if (!encoder) return cannot(encoder.error().message + "; `./dev build` fetches the base model");
+  if (!(*encoder)->has_domain()) return cannot("no domain classifier in " + directories.models);
   encoder::Workspace workspace;
   const TimePoint start = system_clock().now();
   const auto analysis = (*encoder)->analyze(text, encoder::Demand::kDomain, workspace);
-  if (analysis.failed()) return cannot(analysis.error->message);
   print(analysis, system_clock().now() - start);
   return kDone;
 }

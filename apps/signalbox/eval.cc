@@ -102,7 +102,7 @@ void classify_all(const encoder::Encoder& encoder, std::vector<Row>& rows) {
     encoder::Workspace workspace;
     for (std::size_t i = next++; i < rows.size(); i = next++) {
       const auto analysis = encoder.analyze(rows[i].text, encoder::Demand::kDomain, workspace);
-      const auto best = encoder::top(analysis.domain);
+      const auto best = encoder::top(analysis.of(encoder::Task::kDomain));
       rows[i].judged.predicted = best.index;
       rows[i].judged.confidence = best.probability;
     }

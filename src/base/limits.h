@@ -66,6 +66,14 @@ inline constexpr std::size_t kEncoderTokensMax = 512;  // positions of the shipp
 inline constexpr std::size_t kEncoderWindowsMax = 8;   // windows per long prompt
 inline constexpr std::size_t kEncoderWindowTokens =
     256;  // of a long prompt; the length the base was tuned on
+inline constexpr std::size_t kEncoderWindowOverlap =
+    32;  // tokens that neighbouring windows share where every token must be seen: an order is short
+inline constexpr std::size_t kEncoderSafetyTokensMax =
+    8192;  // of a request that safety heads look at; about half a second of one core
+inline constexpr std::size_t kHeadFileBytesMax = 64 << 20;  // a head's tensors, neighbours included
+inline constexpr std::size_t kHeadLabelsMax = 256;          // neighbours name theirs in a byte
+inline constexpr std::size_t kHeadKnotsMax = 1024;          // of an isotonic calibration
+inline constexpr std::size_t kHeadOperatingPointsMax = 16;  // stated for one head
 inline constexpr std::size_t kModelFileBytesMax = std::size_t{8} << 30;  // a safetensors file
 inline constexpr std::size_t kModelHeaderBytesMax = 16 << 20;            // its JSON header
 inline constexpr std::size_t kModelTensorsMax = 1 << 16;

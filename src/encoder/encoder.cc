@@ -9,7 +9,8 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "encoder/bert.h"
-#include "encoder/domain_head.h"
+#include "encoder/pooled_states.h"
+#include "encoder/text_head.h"
 #include "encoder/windows.h"
 #include "json/document.h"
 #include "tokenize/unicode.h"
@@ -20,6 +21,8 @@ namespace {
 
 // [CLS] and [SEP] around each window.
 constexpr std::size_t kSpecials = 2;
+constexpr Demand kSafetyDemands =
+    demand_of(Task::kJailbreak) | demand_of(Task::kInjection) | Demand::kPii;
 
 enum class Pooling : std::uint8_t { kMean, kCls };
 
@@ -65,6 +68,7 @@ Bounded bound(std::string_view text) {
 
 struct Workspace::State {
   BertScratch scratch;
+  PooledStates pooled;
   std::vector<std::int32_t> ids;     // of the text, without special tokens
   std::vector<std::int32_t> window;  // of one pass, with them
 };
@@ -78,8 +82,48 @@ struct Encoder::Parts {
   Bert bert;
   tokenize::WordPiece tokenizer;
   Pooling pooling = Pooling::kMean;
-  std::optional<DomainHead> domain;
+  std::array<std::optional<TextHead>, kTaskCount> heads;
 };
+
+namespace {
+
+Result<TextHead> load_head(Task task, const std::string& models, const HeadBase& base,
+                           const tensor::Kernels& kernels) {
+  SBX_TRY(auto head, TextHead::load(models + "/" + std::string(task_name(task)), base, kernels));
+  if (task == Task::kDomain && !std::ranges::equal(head.labels(), domain_label_names()))
+    return fail(Code::kCorrupt, "the domain head has other labels");
+  return head;
+}
+
+std::array<std::optional<TextHead>, kTaskCount> load_heads(const std::string& models,
+                                                           const HeadBase& base,
+                                                           const tensor::Kernels& kernels) {
+  std::array<std::optional<TextHead>, kTaskCount> heads;
+  for (const Task task : kTasks) {
+    auto head = load_head(task, models, base, kernels);
+    if (head) {
+      heads[static_cast<std::size_t>(task)] = std::move(*head);
+    } else if (task == Task::kDomain || head.error().code != Code::kIo) {
+      log::warning("no {} classifier: {}", task_name(task), head.error().message);
+    }
+  }
+  return heads;
+}
+
+// Safety tasks must see everything; for the others a sample of a long text is enough.
+WindowLimits window_limits(const BertConfig& config, Demand demand) {
+  const std::size_t positions = std::min(config.positions, limits::kEncoderTokensMax) - kSpecials;
+  const std::size_t window = std::min(positions, limits::kEncoderWindowTokens - kSpecials);
+  WindowLimits made{
+      .whole_max = positions, .window_max = window, .windows_max = limits::kEncoderWindowsMax};
+  if (demands(demand, kSafetyDemands)) {
+    made.windows_max = std::max<std::size_t>(1, limits::kEncoderSafetyTokensMax / window);
+    made.overlap = std::min(limits::kEncoderWindowOverlap, window / 2);
+  }
+  return made;
+}
+
+}  // namespace
 
 Encoder::Encoder(std::unique_ptr<const Parts> parts) : parts_(std::move(parts)) {}
 Encoder::~Encoder() = default;
@@ -98,26 +142,17 @@ Result<std::unique_ptr<Encoder>> Encoder::load(const std::string& base_directory
     return fail(Code::kCorrupt, base_directory + ": no positions for any text");
   SBX_TRY(auto bert, Bert::load(base_directory + "/model.safetensors", config));
   SBX_TRY(const auto pooling, read_pooling(base_directory + "/1_Pooling/config.json"));
-  std::optional<DomainHead> domain;
-  auto head = DomainHead::load(models_directory + "/domain", config.hidden, config.layers,
-                               bert.fingerprint(), bert.kernels());
-  if (head) {
-    domain = std::move(*head);
-  } else {
-    log::warning("no domain classifier: {}", head.error().message);
-  }
+  const HeadBase base{.states = PooledStates::count(config.layers),
+                      .hidden = config.hidden,
+                      .fingerprint = bert.fingerprint()};
+  auto heads = load_heads(models_directory, base, bert.kernels());
   auto parts = std::make_unique<const Parts>(
-      Parts{std::move(bert), std::move(tokenizer), pooling, std::move(domain)});
+      Parts{std::move(bert), std::move(tokenizer), pooling, std::move(heads)});
   return std::unique_ptr<Encoder>(new Encoder(std::move(parts)));
 }
 
-Analysis Encoder::analyze(std::string_view text, Demand demand, Workspace& workspace) const {
-  Analysis analysis;
-  if (demands(demand, Demand::kDomain) && !parts_->domain) {
-    analysis.error = Error{Code::kUnsupported, "no domain classifier is loaded"};
-    return analysis;
-  }
-  auto& [scratch, ids, window] = *workspace.state_;
+// The word pieces of `text` in workspace ids, and how many there would be without limits.
+int Encoder::tokenize(std::string_view text, std::vector<std::int32_t>& ids) const {
   ids.clear();
   const Bounded bounded = bound(text);
   parts_->tokenizer.tokenize(bounded.head, ids);
@@ -127,16 +162,17 @@ Analysis Encoder::analyze(std::string_view text, Demand demand, Workspace& works
       static_cast<double>(std::max<std::size_t>(1, bounded.head.size() + bounded.tail.size()));
   const double total =
       static_cast<double>(ids.size()) + per_byte * static_cast<double>(bounded.left_out_bytes);
-  analysis.tokens_total =
-      static_cast<int>(std::min(total, static_cast<double>(std::numeric_limits<int>::max())));
+  return static_cast<int>(std::min(total, static_cast<double>(std::numeric_limits<int>::max())));
+}
+
+Analysis Encoder::analyze(std::string_view text, Demand demand, Workspace& workspace) const {
+  Analysis analysis;
+  auto& [scratch, pooled, ids, window] = *workspace.state_;
+  analysis.tokens_total = tokenize(text, ids);
   if (demand == Demand::kNone) return analysis;
 
   const BertConfig& config = parts_->bert.config();
-  const std::size_t positions = std::min(config.positions, limits::kEncoderTokensMax) - kSpecials;
-  const auto windows = plan_windows(
-      ids.size(), {.whole_max = positions,
-                   .window_max = std::min(positions, limits::kEncoderWindowTokens - kSpecials),
-                   .windows_max = limits::kEncoderWindowsMax});
+  const auto windows = plan_windows(ids.size(), window_limits(config, demand));
   const auto part =
       1.0f / static_cast<float>(windows.size());  // windows of one text are equally long
   for (const Window& range : windows) {
@@ -146,18 +182,31 @@ Analysis Encoder::analyze(std::string_view text, Demand demand, Workspace& works
     window.push_back(parts_->tokenizer.sep());
     parts_->bert.forward(window, scratch);
     ++analysis.passes;
-    const float* last = parts_->pooling == Pooling::kMean
-                            ? scratch.means.data() + config.layers * config.hidden
-                            : scratch.hidden.data();
+    pooled.assign(config, scratch, window.size());
+    const float* last =
+        parts_->pooling == Pooling::kMean ? pooled.last_mean() : scratch.hidden.data();
     if (demands(demand, Demand::kEmbedding))
       add_scaled(analysis.embedding, {last, config.hidden}, part);
-    if (demands(demand, Demand::kDomain)) {
-      add_scaled(analysis.domain, parts_->domain->classify(scratch.means.data()), part);
-    }
+    classify_window(demand, pooled, part, analysis);
   }
   scale_to_unit(analysis.embedding);
   analysis.tokens_seen = static_cast<int>(tokens_seen(windows));
   return analysis;
+}
+
+void Encoder::classify_window(Demand demand, const PooledStates& pooled, float part,
+                              Analysis& analysis) const {
+  for (const Task task : kTasks) {
+    const TextHead* head = this->head(task);
+    if (head == nullptr || !demands(demand, task)) continue;
+    auto& so_far = analysis.probabilities[static_cast<std::size_t>(task)];
+    auto found = head->classify(pooled);
+    if (head->meta().windows == Windows::kMean) {
+      add_scaled(so_far, found, part);
+    } else if (so_far.empty() || head->score(found) > head->score(so_far)) {
+      so_far = std::move(found);
+    }
+  }
 }
 
 int Encoder::count_tokens(std::string_view text) const {
@@ -172,12 +221,11 @@ Top top(std::span<const float> probabilities) {
   return {static_cast<int>(best - probabilities.begin()), *best};
 }
 
-std::span<const std::string_view> Encoder::domain_labels() { return domain_label_names(); }
-bool Encoder::has_domain() const { return parts_->domain.has_value(); }
+const TextHead* Encoder::head(Task task) const {
+  const auto& head = parts_->heads[static_cast<std::size_t>(task)];
+  return head ? &*head : nullptr;
+}
 int Encoder::dimension() const { return static_cast<int>(parts_->bert.config().hidden); }
 std::string_view Encoder::kernel() const { return parts_->bert.kernels().name; }
-std::string_view Encoder::domain_version() const {
-  return parts_->domain ? std::string_view(parts_->domain->version()) : std::string_view();
-}
 
 }  // namespace signalbox::encoder

@@ -3,7 +3,7 @@
 // what a call scribbles on is its Workspace.
 #pragma once
 
-#include <cstdint>
+#include <array>
 #include <memory>
 #include <optional>
 #include <span>
@@ -12,25 +12,24 @@
 #include <vector>
 
 #include "base/error.h"
+#include "encoder/task.h"
 
 namespace signalbox::encoder {
 
-// What a caller wants to know; combine with |. Heads that nobody asks for cost nothing.
-enum class Demand : std::uint8_t { kNone = 0, kEmbedding = 1, kDomain = 2 };
-constexpr Demand operator|(Demand a, Demand b) {
-  return static_cast<Demand>(static_cast<std::uint8_t>(a) | static_cast<std::uint8_t>(b));
-}
-constexpr Demand& operator|=(Demand& a, Demand b) { return a = a | b; }
-constexpr bool demands(Demand set, Demand one) {
-  return (static_cast<std::uint8_t>(set) & static_cast<std::uint8_t>(one)) != 0;
-}
+class PooledStates;
+class TextHead;
 
 // The answer to one analyze(). Parts that were not demanded are empty.
 struct Analysis {
-  // Set: nothing below is valid. kRequestTimeout from Pool, kUnsupported without a head.
+  // Set: nothing below is valid. kRequestTimeout from Pool.
   std::optional<Error> error;
   std::vector<float> embedding;  // dimension() floats, Euclidean length 1
-  std::vector<float> domain;     // calibrated probability of each of domain_labels(), sum 1
+  // By task: calibrated probability of each of Encoder::labels(task), sum 1. Also empty where there
+  // is no head.
+  std::array<std::vector<float>, kTaskCount> probabilities;
+  std::span<const float> of(Task task) const {
+    return probabilities[static_cast<std::size_t>(task)];
+  }
   // Word pieces that went through the base model, special tokens not counted. Fewer than
   // tokens_total: the text was too long and was looked at in windows.
   int tokens_seen = 0;
@@ -40,7 +39,7 @@ struct Analysis {
   bool failed() const { return error.has_value(); }
 };
 
-// The most probable label of Analysis::domain; index is -1 when there are no probabilities.
+// The most probable label of a probability vector; index is -1 when there are no probabilities.
 struct Top {
   int index = -1;
   float probability = 0;
@@ -64,36 +63,40 @@ class Workspace {
 class Encoder {
  public:
   // Reads a BERT sentence encoder in hub format (model.safetensors, config.json, vocab.txt or
-  // tokenizer.json) and the heads that were trained for it (domain/). Packs the weights: 0.1 s.
-  // Errors: kIo (missing file), kCorrupt (damaged or hostile file), kUnsupported (another
-  // architecture). A head that is missing, damaged or made for other weights is logged and left
-  // out: see has_domain().
+  // tokenizer.json) and the heads that were trained for it (a folder per task). Packs the weights:
+  // 0.1 s. Errors: kIo (missing file), kCorrupt (damaged or hostile file), kUnsupported (another
+  // architecture). A head that is damaged or made for other weights is logged and left out: see
+  // has(). So is a missing one, unlogged but for the domain's.
   static Result<std::unique_ptr<Encoder>> load(const std::string& base_directory,
                                                const std::string& models_directory);
   ~Encoder();
 
   // Never throws for any bytes; invalid UTF-8 counts as U+FFFD. Long texts are looked at in
-  // windows: up to kEncoderTokensMax tokens in one pass, above that up to kEncoderWindowsMax
-  // windows from head to tail. Cost on one Zen 4 core in fp32: about 0.25 ms a token, at most
-  // kEncoderWindowsMax * kEncoderWindowTokens tokens.
+  // windows: up to kEncoderTokensMax tokens in one pass; above that up to kEncoderWindowsMax windows
+  // from head to tail, or, where a safety task is demanded, overlapping windows over everything up
+  // to kEncoderSafetyTokensMax tokens. Cost on one Zen 4 core in fp32: about 0.25 ms a token.
   Analysis analyze(std::string_view text, Demand demand, Workspace& workspace) const;
 
-  // The 14 labels of the domain head, in the order of Analysis::domain. Fixed; also valid without a
-  // head.
-  static std::span<const std::string_view> domain_labels();
-  bool has_domain() const;
+  // Fixed; also valid without a head.
+  static std::span<const std::string_view> domain_labels() { return domain_label_names(); }
+  bool has(Task task) const { return head(task) != nullptr; }
+  bool has_domain() const { return has(Task::kDomain); }
+  // The loaded head with its labels, thresholds and version; null without one.
+  const TextHead* head(Task task) const;
   // Floats in an embedding (384 for the shipped base).
   int dimension() const;
   // Name of the matrix kernels chosen for this CPU: "avx512-f32", "avx2-f32", "scalar-f32".
   std::string_view kernel() const;
-  // Version of the domain head's training, from its metadata; empty without a head.
-  std::string_view domain_version() const;
   // Word pieces of a text without running the model; exact for any length. Cost: about 7 ns a byte
   // of English.
   int count_tokens(std::string_view text) const;
 
  private:
   struct Parts;
+  int tokenize(std::string_view text, std::vector<std::int32_t>& ids) const;
+  // Adds what the demanded heads say about one of a text's windows; `part` is its share in a mean.
+  void classify_window(Demand demand, const PooledStates& pooled, float part,
+                       Analysis& analysis) const;
   explicit Encoder(std::unique_ptr<const Parts> parts);
   std::unique_ptr<const Parts> parts_;
 };

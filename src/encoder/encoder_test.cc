@@ -34,17 +34,41 @@ TEST(Encoder, AnEmbeddingHasLengthOne) {
   EXPECT_EQ(analysis.tokens_seen, 3);
   EXPECT_EQ(analysis.tokens_total, 3);
   EXPECT_EQ(analysis.passes, 1);
-  EXPECT_TRUE(analysis.domain.empty());
+  EXPECT_TRUE(analysis.of(Task::kDomain).empty());
 }
 
-TEST(Encoder, WithoutADomainHeadTheDomainFailsAndTheEmbeddingWorks) {
+TEST(Encoder, ATaskWithoutAHeadComesBackEmptyBesideTheOthers) {
   const auto encoder = tiny();
   Workspace workspace;
   EXPECT_FALSE(encoder->has_domain());
-  const auto analysis = encoder->analyze("x", Demand::kDomain, workspace);
-  ASSERT_TRUE(analysis.failed());
-  EXPECT_EQ(analysis.error->code, Code::kUnsupported);
-  EXPECT_FALSE(encoder->analyze("x", Demand::kEmbedding, workspace).failed());
+  const auto analysis = encoder->analyze("x", Demand::kDomain | Demand::kEmbedding, workspace);
+  ASSERT_FALSE(analysis.failed());
+  EXPECT_TRUE(analysis.of(Task::kDomain).empty());
+  EXPECT_FALSE(analysis.embedding.empty());
+}
+
+TEST(Encoder, ASafetyTaskSeesEveryTokenOfATextThatOthersSample) {
+  const auto encoder = tiny();
+  Workspace workspace;
+  std::string text;
+  for (int i = 0; i < 1000; ++i) text += "the ";
+  const auto analysis =
+      encoder->analyze(text, demand_of(Task::kJailbreak) | Demand::kEmbedding, workspace);
+  EXPECT_EQ(analysis.tokens_seen, 1000);
+  EXPECT_GT(analysis.passes, static_cast<int>(limits::kEncoderWindowsMax));
+}
+
+TEST(Task, EveryTaskHasANameOfItsOwnThatLeadsBackToIt) {
+  for (const Task task : kTasks) EXPECT_EQ(task_named(task_name(task)), task);
+  EXPECT_FALSE(task_named("weather"));
+}
+
+TEST(Demand, TasksAreToldApart) {
+  for (const Task one : kTasks) {
+    for (const Task other : kTasks) EXPECT_EQ(demands(demand_of(one), other), one == other);
+    EXPECT_FALSE(demands(demand_of(one), Demand::kEmbedding));
+    EXPECT_FALSE(demands(demand_of(one), Demand::kPii));
+  }
 }
 
 TEST(Encoder, ALongTextIsSeenInWindowsAndSaysSo) {
@@ -142,10 +166,11 @@ TEST_F(ShippedEncoder, RecognisesTheFoundingQuestionAsMathWithConfidence) {
   ASSERT_TRUE(encoder_->has_domain());
   const auto analysis =
       encoder_->analyze("What is the derivative of f(x) = x^3?", Demand::kDomain, workspace_);
-  const Top best = top(analysis.domain);
+  const auto domain = analysis.of(Task::kDomain);
+  const Top best = top(domain);
   EXPECT_EQ(Encoder::domain_labels()[static_cast<std::size_t>(best.index)], "math");
   EXPECT_GT(best.probability, 0.8f);
-  EXPECT_NEAR(std::accumulate(analysis.domain.begin(), analysis.domain.end(), 0.0), 1.0, 1e-4);
+  EXPECT_NEAR(std::accumulate(domain.begin(), domain.end(), 0.0), 1.0, 1e-4);
 }
 
 TEST_F(ShippedEncoder, RecognisesAnEverydayQuestionOfEachDomain) {
@@ -170,7 +195,9 @@ TEST_F(ShippedEncoder, RecognisesAnEverydayQuestionOfEachDomain) {
   ASSERT_TRUE(encoder_->has_domain());
   for (const auto& [label, text] : cases) {
     const auto analysis = encoder_->analyze(text, Demand::kDomain, workspace_);
-    EXPECT_EQ(Encoder::domain_labels()[static_cast<std::size_t>(top(analysis.domain).index)], label)
+    EXPECT_EQ(
+        Encoder::domain_labels()[static_cast<std::size_t>(top(analysis.of(Task::kDomain)).index)],
+        label)
         << text;
   }
 }

@@ -7,7 +7,9 @@ namespace signalbox::encoder {
 std::vector<Window> plan_windows(std::size_t tokens, const WindowLimits& limits) {
   if (tokens <= limits.whole_max) return {{0, tokens}};
   const std::size_t size = std::min(limits.window_max, tokens);
-  const std::size_t needed = (tokens + size - 1) / size;
+  const std::size_t overlap = std::min(limits.overlap, size - 1);
+  const std::size_t fresh = size - overlap;  // what each window after the first adds
+  const std::size_t needed = 1 + (tokens - size + fresh - 1) / fresh;
   const std::size_t count = std::clamp<std::size_t>(needed, 1, limits.windows_max);
   std::vector<Window> windows;
   for (std::size_t i = 0; i < count; ++i) {

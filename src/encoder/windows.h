@@ -15,10 +15,11 @@ struct WindowLimits {
   std::size_t whole_max = 0;    // texts up to here are one window
   std::size_t window_max = 0;   // tokens of a window of a longer text
   std::size_t windows_max = 0;  // at least 1
+  std::size_t overlap = 0;      // least number of tokens neighbours share, below window_max
 };
 
 // One window for a short text, also for an empty one. A longer text gets as many equal windows as
-// cover it, evenly spread so that neighbours overlap; if windows_max do not cover it, windows_max
+// cover it with that overlap, evenly spread; if windows_max do not cover it, windows_max
 // evenly spread from head to tail.
 std::vector<Window> plan_windows(std::size_t tokens, const WindowLimits& limits);
 // Tokens in at least one window.

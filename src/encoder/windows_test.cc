@@ -36,8 +36,19 @@ RC_GTEST_PROP(Windows, AreInOrderWithinTheTextAndNeverMoreThanAllowed, (std::uin
   RC_ASSERT(windows.back().begin + windows.back().count == tokens);
   for (std::size_t i = 1; i < windows.size(); ++i)
     RC_ASSERT(windows[i].begin > windows[i - 1].begin);
+  for (std::size_t i = 1; i < windows.size() && windows.size() < kLimits.windows_max; ++i)
+    RC_ASSERT(windows[i].begin <= windows[i - 1].begin + windows[i - 1].count);
   const std::size_t reach = kLimits.windows_max * kLimits.window_max;
   RC_ASSERT(tokens_seen(windows) == (tokens <= reach ? tokens : reach));
+}
+
+RC_GTEST_PROP(Windows, NeighboursShareTheOverlapWhereTheyReachAcrossTheText,
+              (std::uint16_t tokens)) {
+  const WindowLimits limits{.whole_max = 510, .window_max = 254, .windows_max = 400, .overlap = 32};
+  const auto windows = plan_windows(tokens, limits);
+  RC_ASSERT(tokens_seen(windows) == tokens);
+  for (std::size_t i = 1; i < windows.size(); ++i)
+    RC_ASSERT(windows[i].begin + limits.overlap <= windows[i - 1].begin + windows[i - 1].count);
 }
 
 }  // namespace

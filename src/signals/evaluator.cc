@@ -161,8 +161,9 @@ void Evaluator::apply(const encoder::Analysis& analysis, std::span<const std::ui
   out.tokens_seen = static_cast<std::uint32_t>(analysis.tokens_seen);
   out.tokens_total = static_cast<std::uint32_t>(analysis.tokens_total);
   DomainVerdict verdict;
-  if (!analysis.domain.empty()) {
-    verdict = domains_.judge(analysis.domain, exchange::Rung::kEncoder);
+  const auto domain = analysis.of(encoder::Task::kDomain);
+  if (!domain.empty()) {
+    verdict = domains_.judge(domain, exchange::Rung::kEncoder);
   } else if (!analysis.embedding.empty() && domains_.has_prototypes()) {
     verdict = domains_.judge(domains_.compare(analysis.embedding), exchange::Rung::kEmbedding);
   }

@@ -1,0 +1,185 @@
+#include "encoder/text_head.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "encoder/mapped_file.h"
+
+namespace signalbox::encoder {
+namespace {
+
+constexpr std::size_t kDenseMax = 8;
+
+// Copies `count` floats scaled to Euclidean length 1 (a zero vector stays zero).
+void copy_unit(const float* from, std::size_t count, float* to) {
+  double square = 0;
+  for (std::size_t i = 0; i < count; ++i)
+    square += static_cast<double>(from[i]) * static_cast<double>(from[i]);
+  const float factor = square > 0 ? static_cast<float>(1.0 / std::sqrt(square)) : 0.0f;
+  for (std::size_t i = 0; i < count; ++i) to[i] = from[i] * factor;
+}
+
+// Straight lines between the knots, flat outside them.
+float interpolate(const std::vector<std::pair<float, float>>& knots, float raw) {
+  const auto next =
+      std::ranges::upper_bound(knots, raw, {}, [](const auto& knot) { return knot.first; });
+  if (next == knots.begin()) return next->second;
+  const auto& [x0, y0] = *(next - 1);
+  if (next == knots.end()) return y0;
+  return y0 + (next->second - y0) * (raw - x0) / (next->first - x0);
+}
+
+}  // namespace
+
+Result<TextHead> TextHead::load(const std::string& directory, const HeadBase& base,
+                                const tensor::Kernels& kernels) {
+  TextHead head;
+  head.kernels_ = &kernels;
+  head.hidden_ = base.hidden;
+  SBX_TRY(const auto text, read_file(directory + "/meta.json", limits::kModelMetadataBytesMax));
+  SBX_TRY(head.meta_, HeadMeta::parse(text, base));
+  SBX_TRY(const auto mapped,
+          MappedFile::open(directory + "/head.safetensors", limits::kHeadFileBytesMax));
+  SBX_TRY(const auto file, Safetensors::parse(mapped.bytes()));
+  SBX_CHECK_OK(head.read_network(file, kernels));
+  SBX_CHECK_OK(head.read_neighbours(file));
+  const auto own = read_file(directory + "/calibration.json", limits::kModelMetadataBytesMax);
+  if (!own) return head;
+  if (const auto applied = head.meta_.apply_calibration(*own); !applied)
+    log::warning("{}/calibration.json is not used: {}", directory, applied.error().message);
+  return head;
+}
+
+Result<void> TextHead::read_network(const Safetensors& file, const tensor::Kernels& kernels) {
+  std::size_t inputs = meta_.states.size() * hidden_;
+  for (std::size_t i = 0; i < kDenseMax; ++i) {
+    const std::string name = "dense." + std::to_string(i);
+    const Tensor* weights = file.find(name + ".weight");
+    if (weights == nullptr) break;
+    if (weights->shape.size() != 2 || weights->shape[1] != inputs || weights->shape[0] == 0) {
+      return fail(Code::kCorrupt, "a head's layers do not fit together");
+    }
+    const std::size_t outputs = weights->shape[0];
+    const std::array<std::uint64_t, 1> bias_shape{outputs};
+    SBX_TRY(const auto bias, file.floats(name + ".bias", bias_shape));
+    tensor::Linear linear(kernels, inputs, outputs);
+    std::vector<float> row(inputs);
+    for (std::size_t column = 0; column < outputs; ++column) {
+      SBX_CHECK_OK(weights->read(column * inputs, row));
+      linear.set_output(column, row.data(), bias[column]);
+    }
+    dense_.push_back(std::move(linear));
+    inputs = outputs;
+  }
+  if (dense_.empty() || inputs != labels().size()) {
+    return fail(Code::kCorrupt, "a head does not end in one output per label");
+  }
+  return {};
+}
+
+Result<void> TextHead::read_neighbours(const Safetensors& file) {
+  if (meta_.weight == 0) return {};
+  const Tensor* keys = file.find("neighbours.keys");
+  const Tensor* numbers = file.find("neighbours.labels");
+  if (keys == nullptr || numbers == nullptr || keys->dtype != Dtype::kI8 ||
+      numbers->dtype != Dtype::kU8 || keys->shape.size() != 2 || keys->shape[1] != hidden_ ||
+      numbers->count() != keys->shape[0] || keys->shape[0] == 0) {
+    return fail(Code::kCorrupt, "a head's neighbour table is damaged");
+  }
+  neighbours_.count = keys->shape[0];
+  const std::array<std::uint64_t, 1> scale_shape{neighbours_.count};
+  SBX_TRY(neighbours_.scales, file.floats("neighbours.scales", scale_shape));
+  neighbours_.keys.resize(keys->data.size());
+  std::memcpy(neighbours_.keys.data(), keys->data.data(), keys->data.size());
+  neighbours_.labels.resize(numbers->data.size());
+  std::memcpy(neighbours_.labels.data(), numbers->data.data(), numbers->data.size());
+  const bool known = std::ranges::all_of(
+      neighbours_.labels, [this](std::uint8_t label) { return label < labels().size(); });
+  if (!known) return fail(Code::kCorrupt, "a head's neighbour table is damaged");
+  meta_.nearest = std::clamp<std::size_t>(meta_.nearest, 1, neighbours_.count);
+  return {};
+}
+
+std::vector<float> TextHead::run_network(const PooledStates& states) const {
+  std::vector<float> values(meta_.states.size() * hidden_);
+  for (std::size_t i = 0; i < meta_.states.size(); ++i)
+    copy_unit(states.state(meta_.states[i]), hidden_, &values[i * hidden_]);
+  for (std::size_t i = 0; i < dense_.size(); ++i) {
+    std::vector<float> next(dense_[i].columns());
+    const auto activation =
+        i + 1 < dense_.size() ? tensor::Activation::kGelu : tensor::Activation::kNone;
+    dense_[i].apply(values.data(), values.size(), 1, next.data(), next.size(), activation);
+    values = std::move(next);
+  }
+  kernels_->softmax(values.data(), values.size());
+  return values;
+}
+
+std::vector<float> TextHead::vote(const float* embedding) const {
+  struct Match {
+    float similarity;
+    std::uint8_t label;
+  };
+  std::vector<float> unit(hidden_);
+  copy_unit(embedding, hidden_, unit.data());
+  std::vector<Match> matches(neighbours_.count);
+  for (std::size_t i = 0; i < neighbours_.count; ++i) {
+    const float dot = kernels_->dot_i8(&neighbours_.keys[i * hidden_], unit.data(), hidden_);
+    matches[i] = {dot * neighbours_.scales[i], neighbours_.labels[i]};
+  }
+  const auto end = matches.begin() + static_cast<std::ptrdiff_t>(meta_.nearest);
+  std::nth_element(matches.begin(), end - 1, matches.end(),
+                   [](const Match& a, const Match& b) { return a.similarity > b.similarity; });
+  std::vector<float> votes(labels().size(), 0.0f);
+  float sum = 0;
+  for (auto match = matches.begin(); match != end; ++match) {
+    const float weight = std::exp((match->similarity - 1) * meta_.sharpness);
+    votes[match->label] += weight;
+    sum += weight;
+  }
+  for (float& value : votes)
+    value = sum > 0 ? value / sum : 1.0f / static_cast<float>(votes.size());
+  return votes;
+}
+
+void TextHead::calibrate(std::vector<float>& probabilities) const {
+  constexpr float kFloor = 1e-6f;  // a label without a vote keeps a finite logarithm
+  for (float& value : probabilities) value = std::log(value + kFloor) / meta_.temperature;
+  kernels_->softmax(probabilities.data(), probabilities.size());
+  if (meta_.isotonic.empty()) return;
+  // The positive labels share the score's true meaning in their old proportions, the others the
+  // rest.
+  const float raw = score(probabilities);
+  const float meant = interpolate(meta_.isotonic, raw);
+  const float others = raw < 1 ? (1 - meant) / (1 - raw) : 0;
+  const float positive = raw > 0 ? meant / raw : 0;
+  for (std::size_t i = 0; i < probabilities.size(); ++i) {
+    const bool found = std::ranges::find(meta_.positive, i) != meta_.positive.end();
+    probabilities[i] *= found ? positive : others;
+  }
+}
+
+std::vector<float> TextHead::classify(const PooledStates& states) const {
+  std::vector<float> mix = run_network(states);
+  if (meta_.weight > 0) {
+    const auto votes = vote(states.last_mean());
+    for (std::size_t i = 0; i < mix.size(); ++i) mix[i] += meta_.weight * (votes[i] - mix[i]);
+  }
+  calibrate(mix);
+  return mix;
+}
+
+float TextHead::score(std::span<const float> probabilities) const {
+  if (meta_.positive.empty()) return probabilities.empty() ? 0.0f : std::ranges::max(probabilities);
+  float sum = 0;
+  for (const std::size_t label : meta_.positive)
+    sum += label < probabilities.size() ? probabilities[label] : 0.0f;
+  return std::min(sum, 1.0f);
+}
+
+}  // namespace signalbox::encoder

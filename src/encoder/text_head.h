@@ -1,0 +1,63 @@
+// A classifier of whole texts on top of the base: a small network on pooled hidden states, perhaps
+// mixed with the votes of the nearest training examples, then calibrated. Any set of labels; what a
+// head is stands in its meta.json. Made by train/; the format is described in models/README.md.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "encoder/head_meta.h"
+#include "encoder/pooled_states.h"
+#include "encoder/safetensors.h"
+#include "tensor/kernels.h"
+#include "tensor/linear.h"
+
+namespace signalbox::encoder {
+
+class TextHead {
+ public:
+  // Reads meta.json and head.safetensors of a directory, and calibration.json where `signalbox
+  // calibrate` left one for this version of the head. Errors: kIo (files missing), kCorrupt
+  // (damaged, or made for other weights).
+  static Result<TextHead> load(const std::string& directory, const HeadBase& base,
+                               const tensor::Kernels& kernels);
+
+  // Calibrated probability of each of labels(), sum 1. Cost: one small network, and hidden *
+  // examples multiplications for the neighbours (0.1 to 0.6 ms at 20,000).
+  std::vector<float> classify(const PooledStates& states) const;
+
+  const std::vector<std::string>& labels() const { return meta_.labels; }
+  const std::string& version() const { return meta_.version; }
+  const HeadMeta& meta() const { return meta_; }
+
+  // What is compared with thresholds, 0..1: the probability of a detector's positive labels
+  // together, else the highest probability.
+  float score(std::span<const float> probabilities) const;
+
+ private:
+  struct Neighbours {
+    std::size_t count = 0;             // examples; 0: nobody votes
+    std::vector<std::int8_t> keys;     // [count][hidden]
+    std::vector<float> scales;         // [count]; key * scale has length about 1
+    std::vector<std::uint8_t> labels;  // [count]
+  };
+  TextHead() = default;
+  Result<void> read_network(const Safetensors& file, const tensor::Kernels& kernels);
+  Result<void> read_neighbours(const Safetensors& file);
+  std::vector<float> run_network(const PooledStates& states) const;
+  std::vector<float> vote(const float* embedding) const;
+  void calibrate(std::vector<float>& probabilities) const;
+
+  const tensor::Kernels* kernels_ = nullptr;
+  std::size_t hidden_ = 0;
+  HeadMeta meta_;
+  std::vector<tensor::Linear> dense_;  // GELU between them
+  Neighbours neighbours_;
+};
+
+}  // namespace signalbox::encoder
