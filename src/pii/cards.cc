@@ -31,6 +31,12 @@ bool printed_grouping(const NumberRun& run, std::size_t from, std::size_t to) {
   return run[to - 1].size() <= 4 && count >= 3;
 }
 
+// A rest of something longer: a group of four with the same separator stands right before it.
+bool rest_of_more(const NumberRun& run, std::size_t from, std::size_t to) {
+  return from > 0 && to > from + 1 && run[from - 1].size() == 4 &&
+         run.separator(from) == run.separator(from + 1);
+}
+
 bool plausible(const NumberRun& run, std::size_t from, std::size_t to) {
   const std::string digits = run.digits(from, to);
   if (!luhn_valid(digits) || std::ranges::all_of(digits, [&](char c) { return c == digits[0]; })) {
@@ -41,6 +47,7 @@ bool plausible(const NumberRun& run, std::size_t from, std::size_t to) {
   const std::size_t begin = run[from].begin;
   const bool in_context = context_before(run.text(), begin, kContextBytes, kContext);
   if (printed_grouping(run, from, to)) {
+    if (digits.size() != 16 && rest_of_more(run, from, to)) return false;
     // Twelve digits are common in other numbers; Maestro uses them, but says so.
     return (known && digits.size() > kDigitsMin) || (in_context && (known || digits.size() >= 13));
   }

@@ -36,9 +36,8 @@ std::optional<Type> parse_type(std::string_view name) {
 
 std::vector<Entity> merge(std::vector<Entity> rules, const std::vector<Entity>& model) {
   std::vector<Entity> streets;
-  std::ranges::copy_if(model, std::back_inserter(streets), [](const Entity& entity) {
-    return entity.type == Type::kStreetAddress;
-  });
+  std::ranges::copy_if(model, std::back_inserter(streets),
+                       [](const Entity& entity) { return entity.type == Type::kStreetAddress; });
   std::erase_if(rules, [&](const Entity& rule) { return swallowed(rule, streets); });
   // Longest first, so that each later one can be dropped when its place is taken.
   std::ranges::sort(rules, [](const Entity& a, const Entity& b) {

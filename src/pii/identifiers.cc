@@ -48,7 +48,8 @@ std::vector<Entity> find_identifiers(std::string_view text) {
   std::array<std::vector<Entity>, kRanks> by_rank;
   for (const Entity& entity : found) by_rank[rank(entity.type)].push_back(entity);
   std::vector<Entity> kept;
-  for (std::vector<Entity>& same : by_rank) kept = merge(std::move(kept), merge(std::move(same), {}));
+  for (std::vector<Entity>& same : by_rank)
+    kept = merge(std::move(kept), merge(std::move(same), {}));
   return kept;
 }
 

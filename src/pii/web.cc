@@ -31,7 +31,7 @@ static_assert(std::ranges::is_sorted(kPlainSuffixes));
 // with a host of three labels.
 constexpr std::array<std::string_view, 39> kDoubtfulSuffixes{
     "am", "cat", "do",   "email", "gl",  "id",     "im", "in", "is", "it", "la", "lk",  "md",
-    "me", "mov", "name", "news",  "no",  "ps",     "pl", "pm", "py", "rs", "sc", "sh",  "si",
+    "me", "mov", "name", "news",  "no",  "pl",     "pm", "ps", "py", "rs", "sc", "sh",  "si",
     "so", "sql", "th",   "to",    "top", "travel", "tw", "ua", "us", "vn", "za", "zip", "zone"};
 static_assert(std::ranges::is_sorted(kDoubtfulSuffixes));
 // Product names that end like a host.
