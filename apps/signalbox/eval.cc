@@ -13,6 +13,7 @@
 
 #include "apps/signalbox/commands.h"
 #include "apps/signalbox/flags.h"
+#include "apps/signalbox/pii.h"
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "encoder/encoder.h"
@@ -29,7 +30,7 @@ constexpr int kSomeLinesUnusable = 1;
 constexpr int kCannot = 2;
 
 constexpr std::array kFlags = {
-    FlagSpec{"task", "NAME", "what to measure: domain"},
+    FlagSpec{"task", "NAME", "what to measure: domain or pii"},
     FlagSpec{"file", "FILE", "JSON lines with \"text\" and \"label\""},
     FlagSpec{"misclassified", "", "also list the rows that came out wrong, by line number"},
     FlagSpec{"encoder-dir", "DIR",
@@ -174,18 +175,20 @@ int eval_command(Arguments arguments) {
               kFlags));
     return kDone;
   }
-  if (flags->value("task") != "domain")
-    return cannot("--task must be given; the tasks are: domain");
+  const bool pii = flags->value("task") == "pii";
+  if (!pii && flags->value("task") != "domain")
+    return cannot("--task must be given; the tasks are: domain, pii");
   const auto file = flags->value("file");
   if (!file) return cannot("--file must be given");
   std::ifstream in(*file, std::ios::binary);
   if (!in) return cannot("cannot open " + *file);
-  Input input = read_rows(in);
-  if (input.rows.empty()) return cannot(*file + " holds no usable line");
+  Input input = pii ? Input{} : read_rows(in);
+  if (!pii && input.rows.empty()) return cannot(*file + " holds no usable line");
   const auto directories = encoder::locate(flags->value("encoder-dir").value_or(""),
                                            flags->value("models-dir").value_or(""));
   const auto encoder = encoder::Encoder::load(directories.base, directories.models);
   if (!encoder) return cannot(encoder.error().message + "; `./dev build` fetches the base model");
+  if (pii) return eval_pii(**encoder, in, flags->has("misclassified"));
   if (!(*encoder)->has_domain()) return cannot("no domain classifier in " + directories.models);
   const TimePoint start = system_clock().now();
   classify_all(**encoder, input.rows);

@@ -13,7 +13,7 @@ namespace signalbox::encoder {
 
 // A run of pieces of one word.
 struct Word {
-  std::size_t begin = 0, end = 0;               // bytes of the text
+  std::size_t begin = 0, end = 0;                // bytes of the text
   std::size_t first_piece = 0, piece_count = 0;  // in the ids of the text
 };
 
