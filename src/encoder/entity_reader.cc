@@ -1,7 +1,9 @@
 #include "encoder/entity_reader.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
+#include <string>
 
 #include "base/limits.h"
 #include "pii/identifiers.h"
@@ -30,6 +32,16 @@ bool left_to_rules(pii::Type type) {
 bool trailing_mark(std::string_view word) {
   return word == "," || word == ";" || word == ":" || word == "\"" || word == "'" || word == "(" ||
          word == ">" || word == "<" || word == "|";
+}
+
+// Words whose dot is theirs: "Acme Inc.", "12 Main St.".
+bool is_abbreviation(std::string_view word) {
+  constexpr std::array<std::string_view, 22> kKnown{
+      "ave", "blvd", "bros", "co", "corp", "dr", "inc", "jr", "k",   "ln", "ltd",
+      "o",   "pl",   "prof", "rd", "s",    "sc", "sr",  "st", "str", "c",  "v"};
+  std::string lowered;
+  for (const char c : word) lowered += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return std::ranges::find(kKnown, lowered) != kKnown.end();
 }
 
 }  // namespace
@@ -102,6 +114,11 @@ pii::Entity EntityReader::entity_of(const TaggedRun& run, pii::Type type) const 
   const bool genitive = last > first + 2 && word(last - 1) == "s" &&
                         (word(last - 2) == "'" || word(last - 2) == "\xE2\x80\x99");
   if (genitive && type != pii::Type::kOrganization) last -= 2;
+  // A full stop after a whole word is the sentence's; after an abbreviation it is the name's.
+  if (last > first + 1 && word(last - 1) == "." && !is_abbreviation(word(last - 2))) --last;
+  const bool glued_dot =
+      last < words_.size() && word(last) == "." && words_[last].begin == words_[last - 1].end;
+  if (glued_dot && last > first + 1 && is_abbreviation(word(last - 1))) ++last;
   return {words_[first].begin, words_[last - 1].end, type, run.confidence, pii::Source::kModel};
 }
 

@@ -79,6 +79,8 @@ Result<void> TokenHead::read_meta(const std::string& text, const TokenBase& base
     if (!(value >= 0 && value <= 1)) return damaged("a threshold is out of range");
     types_.push_back(name.string());
     thresholds_.push_back(static_cast<float>(value));
+    SBX_TRY(const auto multi_line, type.find("multi_line"));
+    multi_line_.push_back(multi_line && multi_line->boolean().value_or(false));
   }
   if (types_.empty() || labels() > limits::kHeadLabelsMax) return damaged("too few or many types");
   SBX_TRY(const auto states, need(root, "states"));
@@ -154,7 +156,8 @@ namespace {
 
 // Best label of each word: Viterbi over labels where "goes on" must follow the same type.
 std::vector<std::size_t> best_path(std::span<const float> probabilities, std::size_t labels,
-                                   const std::vector<bool>& breaks) {
+                                   const std::vector<bool>& breaks,
+                                   const std::vector<bool>& multi_line) {
   constexpr float kFloor = 1e-9f, kNever = -std::numeric_limits<float>::max();
   const std::size_t words = probabilities.size() / labels;
   std::vector<std::uint8_t> from(words * labels, 0);
@@ -167,7 +170,8 @@ std::vector<std::size_t> best_path(std::span<const float> probabilities, std::si
       const bool goes_on = label > 0 && label % 2 == 0;
       std::size_t previous = best;
       if (goes_on) previous = w > 0 && score[label] > score[label - 1] ? label : label - 1;
-      const bool valid = !goes_on || (w > 0 && !breaks[w] && score[previous] > kNever / 2);
+      const bool valid = !goes_on || (w > 0 && (!breaks[w] || multi_line[(label - 1) / 2]) &&
+                                      score[previous] > kNever / 2);
       next[label] = valid ? (w == 0 ? 0 : score[previous]) + gain : kNever;
       from[w * labels + label] = static_cast<std::uint8_t>(previous);
     }
@@ -187,7 +191,7 @@ std::vector<std::size_t> best_path(std::span<const float> probabilities, std::si
 
 std::vector<TaggedRun> TokenHead::read(std::span<const float> probabilities,
                                        const std::vector<bool>& breaks) const {
-  const auto path = best_path(probabilities, labels(), breaks);
+  const auto path = best_path(probabilities, labels(), breaks, multi_line_);
   std::vector<TaggedRun> runs;
   std::vector<float> logs;  // of the current run, summed
   for (std::size_t w = 0; w < path.size(); ++w) {

@@ -53,8 +53,9 @@ class TokenHead {
   // Cost: about 0.4 million multiplications a word.
   std::vector<float> classify(const float* inputs, std::size_t words) const;
 
-  // The runs of the likeliest valid label sequence, in text order. `breaks[i]` is true where no run
-  // may go on from word i - 1 to word i. Linear in the words.
+  // The runs of the likeliest valid label sequence, in text order. `breaks[i]` is true where a line
+  // ends between word i - 1 and word i: only types that may run over several lines (addresses) go on
+  // there. Linear in the words.
   std::vector<TaggedRun> read(std::span<const float> probabilities,
                               const std::vector<bool>& breaks) const;
 
@@ -72,6 +73,7 @@ class TokenHead {
   std::string version_;
   std::vector<std::string> types_;
   std::vector<float> thresholds_;
+  std::vector<bool> multi_line_;  // by type
   std::vector<std::size_t> states_;
   std::size_t inputs_ = 0;
   std::size_t width_ = 0;  // of the hidden layers

@@ -24,7 +24,7 @@ std::string meta(const std::string& change = {}, const std::string& to = {}) {
       R"({"version":"v1","base_fingerprint":"abc","shape_features":)" +
       std::to_string(kShapeFeatures) +
       R"(,"states":[1],"width":2,"convolutions":[[-1,0,1]],)"
-      R"("types":[{"name":"PERSON","threshold":0.5},{"name":"GPE","threshold":0.4}]})";
+      R"("types":[{"name":"PERSON","threshold":0.5},{"name":"GPE","threshold":0.4,"multi_line":true}]})";
   const std::size_t at = change.empty() ? std::string::npos : text.find(change);
   if (at != std::string::npos) text.replace(at, change.size(), to);
   return text;
@@ -96,12 +96,14 @@ TEST(TokenHead, ARunBeginsWithABeginningAndEndsWithItsType) {
   EXPECT_EQ(runs[1].type, 1u);
 }
 
-TEST(TokenHead, NoRunGoesOnOverABreak) {
+TEST(TokenHead, OnlyAnAddressGoesOnOverALineBreak) {
   const auto head = load("break", meta(), weights());
   ASSERT_TRUE(head);
   const std::vector<float> words{0.1f, 0.8f, 0.05f, 0.05f, 0, 0.05f, 0.15f, 0.8f, 0, 0};
   EXPECT_EQ(head->read(words, {false, false}).size(), 1u);
   EXPECT_EQ(head->read(words, {false, true}).size(), 2u);
+  const std::vector<float> place{0.1f, 0.05f, 0.05f, 0.8f, 0, 0.05f, 0, 0, 0.15f, 0.8f};
+  EXPECT_EQ(head->read(place, {false, true}).size(), 1u) << "an address has lines";
 }
 
 TEST(TokenHead, NoWordsAreNoRuns) {

@@ -16,12 +16,14 @@ constexpr std::array<std::string_view, kTypes> kNames{
 
 bool overlap(const Entity& a, const Entity& b) { return a.begin < b.end && b.begin < a.end; }
 
-// An address swallows the postal code and the number in it; nothing else of the model's outranks a
-// rule. `streets` are disjoint and in text order.
-bool swallowed(const Entity& rule, const std::vector<Entity>& streets) {
-  if (rule.type != Type::kZipCode && rule.type != Type::kPhoneNumber) return false;
-  const auto after = std::ranges::upper_bound(streets, rule.begin, {}, &Entity::begin);
-  return after != streets.begin() && rule.end <= (after - 1)->end;
+// The model's entity around a rule's that says the same and more (a whole date, an address with its
+// postal code or number) is the better one. `model` is disjoint and in text order.
+bool swallowed(const Entity& rule, const std::vector<Entity>& model) {
+  const auto after = std::ranges::upper_bound(model, rule.begin, {}, &Entity::begin);
+  if (after == model.begin() || rule.end > (after - 1)->end) return false;
+  const Type around = (after - 1)->type;
+  const bool part = rule.type == Type::kZipCode || rule.type == Type::kPhoneNumber;
+  return around == rule.type || (around == Type::kStreetAddress && part);
 }
 
 }  // namespace
@@ -35,10 +37,7 @@ std::optional<Type> parse_type(std::string_view name) {
 }
 
 std::vector<Entity> merge(std::vector<Entity> rules, const std::vector<Entity>& model) {
-  std::vector<Entity> streets;
-  std::ranges::copy_if(model, std::back_inserter(streets),
-                       [](const Entity& entity) { return entity.type == Type::kStreetAddress; });
-  std::erase_if(rules, [&](const Entity& rule) { return swallowed(rule, streets); });
+  std::erase_if(rules, [&](const Entity& rule) { return swallowed(rule, model); });
   // Longest first, so that each later one can be dropped when its place is taken.
   std::ranges::sort(rules, [](const Entity& a, const Entity& b) {
     const std::size_t left = a.end - a.begin, right = b.end - b.begin;

@@ -48,8 +48,8 @@ struct Entity {
   bool operator==(const Entity&) const = default;
 };
 
-// Rules win over the model where they overlap, longer rules over shorter ones; but a street address
-// of the model swallows the postal code or number in it. `model` is in text order and without
+// Rules win over the model where they overlap, longer rules over shorter ones; but an entity of the
+// model swallows a rule's of the same type, and a street address the postal code or number in it. `model` is in text order and without
 // overlaps, and so is the result. O(n log n).
 std::vector<Entity> merge(std::vector<Entity> rules, const std::vector<Entity>& model);
 

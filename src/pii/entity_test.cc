@@ -38,6 +38,11 @@ TEST(Merge, AnAddressSwallowsItsPostalCode) {
             (std::vector{rule(20, 30, Type::kEmailAddress)}));
 }
 
+TEST(Merge, TheModelsLongerEntityOfTheSameTypeStays) {
+  EXPECT_EQ(merge({rule(8, 12, Type::kDateTime)}, {model(0, 12, Type::kDateTime)}),
+            (std::vector{model(0, 12, Type::kDateTime)}));
+}
+
 TEST(Mask, PutsTheTypeInPlaceOfTheValue) {
   EXPECT_EQ(mask("call Ann now", {model(5, 8, Type::kPerson)}), "call [PERSON] now");
 }

@@ -23,6 +23,7 @@ std::size_t rank(Type type) {
       return 1;
     case Type::kUsDriverLicense:
     case Type::kZipCode:
+    case Type::kAge:
       return 2;
     default:
       return 3;
@@ -36,6 +37,7 @@ std::vector<Entity> find_identifiers(std::string_view text) {
   for (const NumberRun& run : find_number_runs(text)) {
     find_cards(run, found);
     find_social_security_numbers(run, found);
+    find_dates(run, found);
     find_phones(run, found);
   }
   find_ibans(text, found);
@@ -44,6 +46,8 @@ std::vector<Entity> find_identifiers(std::string_view text) {
   find_domains(text, found);
   find_driver_licenses(text, found);
   find_zip_codes(text, found);
+  find_ages(text, found);
+  find_nationalities(text, found);
   find_spelled_numbers(text, found);
   std::array<std::vector<Entity>, kRanks> by_rank;
   for (const Entity& entity : found) by_rank[rank(entity.type)].push_back(entity);

@@ -88,10 +88,10 @@ TEST(Identifiers, NineDigitsWithoutContextAreNoSocialSecurityNumber) {
 
 TEST(Identifiers, PhonesOfManyCountries) {
   for (const std::string phone :
-       {"(415) 555-0132", "415-555-0132", "415.555.0132", "1-800-555-0199", "+1 415 555 0132",
-        "+33 4 98 91 46 74", "+49(0)8661965645", "+44 20 7946 0958", "001-676-257-6103",
-        "001-581-516-3534x21794", "1-511-903-4065 x561", "415-555-0132 ext. 12", "04 98 91 46 74",
-        "01260 628894", "+91 98765 43210", "0161 496 0000"}) {
+       {"(415) 555-0132", "(+358) 406647384", "415-555-0132", "415.555.0132", "1-800-555-0199",
+        "+1 415 555 0132", "+33 4 98 91 46 74", "+49(0)8661965645", "+44 20 7946 0958",
+        "001-676-257-6103", "001-581-516-3534x21794", "1-511-903-4065 x561", "415-555-0132 ext. 12",
+        "04 98 91 46 74", "01260 628894", "+91 98765 43210", "0161 496 0000"}) {
     EXPECT_EQ(found("you get me at " + phone + ", ok?"), "PHONE_NUMBER:" + phone);
   }
 }
@@ -104,7 +104,8 @@ TEST(Identifiers, OddGroupsAreAPhoneWhereTheTextSaysSo) {
 }
 
 TEST(Identifiers, DatesVersionsAndAmountsAreNoPhones) {
-  EXPECT_EQ(found("call me on 2024-05-12 or 12/05/2024 at 10:30"), "");
+  EXPECT_EQ(found("call me on 2024-05-12 or 12/05/2024 at 10:30"),
+            "DATE_TIME:2024-05-12 | DATE_TIME:12/05/2024");
   EXPECT_EQ(found("upgrade to 10.15.7 now"), "");
   EXPECT_EQ(found("revenue of 1 234 567 dollars"), "");
 }
@@ -151,6 +152,32 @@ TEST(Identifiers, LicencesAndPostalCodesOnlyWhereTheyAreNamed) {
   EXPECT_EQ(found("part S99566056"), "");
   EXPECT_EQ(found("ZIP: 03964"), "ZIP_CODE:03964");
   EXPECT_EQ(found("exactly 03964 items"), "");
+}
+
+TEST(Identifiers, AContextWordNamesTheNumberNextToItOnly) {
+  EXPECT_EQ(found("SSN 406-51-2279 / DL 016265857 / ZIP 59315"),
+            "US_SSN:406-51-2279 | US_DRIVER_LICENSE:016265857 | ZIP_CODE:59315");
+}
+
+TEST(Identifiers, AgesWhereTheTextSaysSo) {
+  EXPECT_EQ(found("Age: 91; Address"), "AGE:91");
+  EXPECT_EQ(found("a 76-year-old man"), "AGE:76");
+  EXPECT_EQ(found("she is 27 years old"), "AGE:27");
+  EXPECT_EQ(found("page 91 of 300"), "");
+  EXPECT_EQ(found("aged 400 years old"), "");
+}
+
+TEST(Identifiers, NationalitiesOfPeopleNotLanguages) {
+  EXPECT_EQ(found("I am south african but"), "NRP:south african");
+  EXPECT_EQ(found("My Tanzanian colleague"), "NRP:Tanzanian");
+  EXPECT_EQ(found("translate this to French"), "");
+  EXPECT_EQ(found("the English language"), "");
+}
+
+TEST(Identifiers, WrittenDates) {
+  EXPECT_EQ(found("by 09/11/89 or 2024-02-29"), "DATE_TIME:09/11/89 | DATE_TIME:2024-02-29");
+  EXPECT_EQ(found("on 31.12.1999."), "DATE_TIME:31.12.1999");
+  EXPECT_EQ(found("ratio 45/99/12, version 1.2.19"), "");
 }
 
 RC_GTEST_PROP(Identifiers, EveryCardNumberIsFoundWhateverSeparatesItsFours, ()) {

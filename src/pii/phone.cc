@@ -30,16 +30,20 @@ struct Window {
   std::string_view group(std::size_t i) const {
     return run.text().substr(run[from + i].begin, size(i));
   }
-  // The character before the first digit, brackets skipped.
+  // Where the number begins: at its first digit, or the plus or bracket before it.
   std::size_t start() const {
     std::size_t at = run[from].begin;
-    if (at > 0 && run.text()[at - 1] == '(') --at;
     if (at > 0 && run.text()[at - 1] == '+') --at;
+    // A bracket belongs to the number only if it closes inside.
+    const bool closes =
+        run.text().substr(at, run[to - 1].end - at).find(')') != std::string_view::npos;
+    if (at > 0 && run.text()[at - 1] == '(' && closes) --at;
     return at;
   }
   bool plus() const {
-    return run.text()[start()] == '+' ||
-           (start() + 1 < run.text().size() && run.text().substr(start(), 2) == "(+");
+    const std::size_t digit = run[from].begin;
+    const bool direct = digit > 0 && run.text()[digit - 1] == '+';
+    return direct || run.text().substr(digit - std::min<std::size_t>(digit, 2), 2) == "+(";
   }
 };
 
@@ -147,7 +151,7 @@ bool glued(std::string_view text, std::size_t begin, std::size_t end) {
 void find_phones(const NumberRun& run, std::vector<Entity>& out) {
   for (std::size_t from = 0; from < run.size(); ++from) {
     const bool context =
-        context_before(run.text(), run[from].begin, kContextBytes, kContext) ||
+        context_since_number(run.text(), run[from].begin, kContextBytes, kContext) ||
         context_after(run.text(), run[from].end, kContextAfterBytes, kContextAfter);
     for (std::size_t to = std::min(run.size(), from + kGroupsMax); to > from; --to) {
       const Window window{run, from, to};

@@ -78,7 +78,7 @@ void find_driver_licenses(std::string_view text, std::vector<Entity>& out) {
         (at == 0 || !is_word_byte(text[at - 1])) && !is_word_byte(at_or_nul(text, end));
     const std::string_view token = text.substr(at, end - at);
     if (whole && token.size() >= 5 && std::ranges::any_of(token, is_digit) && is_license(token) &&
-        context_before(text, at, kLicenseContextBytes, kLicenseContext)) {
+        context_since_number(text, at, kLicenseContextBytes, kLicenseContext)) {
       out.push_back({at, end, Type::kUsDriverLicense, 0.85f, Source::kRule});
     }
     at = std::max(at, end - 1);
@@ -92,7 +92,7 @@ void find_zip_codes(std::string_view text, std::vector<Entity>& out) {
     const bool whole =
         (at == 0 || !is_word_byte(text[at - 1])) && !is_word_byte(at_or_nul(text, end));
     if (whole && is_postal_code(text.substr(at, end - at)) &&
-        context_before(text, at, kZipContextBytes, kZipContext)) {
+        context_since_number(text, at, kZipContextBytes, kZipContext)) {
       out.push_back({at, end, Type::kZipCode, 0.9f, Source::kRule});
     }
     at = std::max(at, end - 1);

@@ -68,6 +68,13 @@ bool context_before(std::string_view text, std::size_t at, std::size_t reach,
   return has_context(text.substr(from, at - from), open_front, words);
 }
 
+bool context_since_number(std::string_view text, std::size_t at, std::size_t reach,
+                          std::span<const std::string_view> words) {
+  std::size_t bytes = 0;
+  while (bytes < std::min(at, reach) && !is_digit(text[at - bytes - 1])) ++bytes;
+  return context_before(text, at, bytes, words);
+}
+
 bool context_after(std::string_view text, std::size_t at, std::size_t reach,
                    std::span<const std::string_view> words) {
   return has_context(text.substr(std::min(at, text.size()), reach), false, words);

@@ -34,6 +34,11 @@ bool context_before(std::string_view text, std::size_t at, std::size_t reach,
 bool context_after(std::string_view text, std::size_t at, std::size_t reach,
                    std::span<const std::string_view> words);
 
+// context_before() that does not look past the last digit before `at`: a word names the number next
+// to it, not those behind.
+bool context_since_number(std::string_view text, std::size_t at, std::size_t reach,
+                          std::span<const std::string_view> words);
+
 // Consecutive digits.
 struct DigitGroup {
   std::size_t begin = 0;
@@ -71,6 +76,7 @@ std::vector<NumberRun> find_number_runs(std::string_view text);
 // Each appends what it finds, in any order; entities of different recognisers may overlap.
 void find_cards(const NumberRun& run, std::vector<Entity>& out);
 void find_social_security_numbers(const NumberRun& run, std::vector<Entity>& out);
+void find_dates(const NumberRun& run, std::vector<Entity>& out);
 void find_phones(const NumberRun& run, std::vector<Entity>& out);
 void find_ibans(std::string_view text, std::vector<Entity>& out);
 void find_ip_addresses(std::string_view text, std::vector<Entity>& out);
@@ -78,6 +84,8 @@ void find_emails(std::string_view text, std::vector<Entity>& out);
 void find_domains(std::string_view text, std::vector<Entity>& out);
 void find_driver_licenses(std::string_view text, std::vector<Entity>& out);
 void find_zip_codes(std::string_view text, std::vector<Entity>& out);
+void find_ages(std::string_view text, std::vector<Entity>& out);
+void find_nationalities(std::string_view text, std::vector<Entity>& out);
 void find_spelled_numbers(std::string_view text, std::vector<Entity>& out);
 
 // True if a host name ends in a top-level domain that we know. `plain` asks for one that is not also

@@ -17,7 +17,7 @@ bool issued(std::string_view digits) {
 }
 
 bool in_context(const NumberRun& run, std::size_t from, std::size_t to) {
-  return context_before(run.text(), run[from].begin, kContextBytes, kContext) ||
+  return context_since_number(run.text(), run[from].begin, kContextBytes, kContext) ||
          context_after(run.text(), run[to - 1].end, kContextAfterBytes, kContext);
 }
 
