@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "encoder/encoder.h"
 #include "encoder/locate.h"
+#include "encoder/text_head.h"
 #include "json/splice.h"
 
 namespace signalbox::cli {
@@ -35,7 +36,35 @@ int cannot(const std::string& message) {
   return kCannot;
 }
 
-void print(const encoder::Analysis& analysis, Duration time) {
+encoder::Demand all_tasks() {
+  auto demand = encoder::Demand::kNone;
+  for (const encoder::Task task : encoder::kTasks) demand |= encoder::demand_of(task);
+  return demand;
+}
+
+// What each head says in a line: its label and how sure it is; of a detector also the score and
+// whether that is a finding.
+std::string tasks_json(const encoder::Encoder& encoder, const encoder::Analysis& analysis) {
+  std::string out;
+  for (const encoder::Task task : encoder::kTasks) {
+    const encoder::TextHead* head = encoder.head(task);
+    if (head == nullptr) continue;
+    const auto best = encoder::top(analysis.of(task));
+    const double score = static_cast<double>(head->score(analysis.of(task)));
+    out += fmt::format(R"({}"{}":{{"label":{},"confidence":{:.4f})", out.empty() ? "" : ",",
+                       encoder::task_name(task),
+                       json::quote(head->labels()[static_cast<std::size_t>(best.index)]),
+                       best.probability);
+    if (!head->meta().positive.empty()) {
+      out += fmt::format(R"(,"score":{:.4f},"threshold":{:.4f},"found":{})", score,
+                         head->meta().threshold, score >= head->meta().threshold);
+    }
+    out += "}";
+  }
+  return out;
+}
+
+void print(const encoder::Encoder& encoder, const encoder::Analysis& analysis, Duration time) {
   const auto labels = encoder::Encoder::domain_labels();
   const auto domain = analysis.of(encoder::Task::kDomain);
   const auto best = encoder::top(domain);
@@ -45,10 +74,11 @@ void print(const encoder::Analysis& analysis, Duration time) {
         fmt::format("{}{}:{:.4f}", i == 0 ? "" : ",", json::quote(labels[i]), domain[i]);
   }
   fmt::print(
-      R"({{"label":{},"confidence":{:.4f},"probabilities":{{{}}},"tokens_seen":{},"tokens_total":{},"time_ms":{:.2f}}})"
+      R"({{"label":{},"confidence":{:.4f},"probabilities":{{{}}},"tasks":{{{}}},"passes":{},"tokens_seen":{},"tokens_total":{},"time_ms":{:.2f}}})"
       "\n",
       json::quote(labels[static_cast<std::size_t>(best.index)]), best.probability, probabilities,
-      analysis.tokens_seen, analysis.tokens_total, milliseconds(time));
+      tasks_json(encoder, analysis), analysis.passes, analysis.tokens_seen, analysis.tokens_total,
+      milliseconds(time));
 }
 
 }  // namespace
@@ -57,9 +87,10 @@ int classify_command(Arguments arguments) {
   const auto flags = Flags::parse(arguments, kFlags, 1);
   if (!flags) return cannot(flags.error().message);
   if (flags->has("help") || flags->positional().empty()) {
-    const std::string text = usage(
-        "classify TEXT",
-        "Prints the domain of a text as one JSON object. TEXT \"-\" reads standard input.", kFlags);
+    const std::string text = usage("classify TEXT",
+                                   "Prints what all classifiers say about a text as one JSON "
+                                   "object. TEXT \"-\" reads standard input.",
+                                   kFlags);
     fmt::print(flags->has("help") ? stdout : stderr, "{}", text);
     return flags->has("help") ? kDone : kCannot;
   }
@@ -78,8 +109,8 @@ int classify_command(Arguments arguments) {
   if (task != "domain") return cannot("the tasks are: domain, pii");
   encoder::Workspace workspace;
   const TimePoint start = system_clock().now();
-  const auto analysis = (*encoder)->analyze(text, encoder::Demand::kDomain, workspace);
-  print(analysis, system_clock().now() - start);
+  const auto analysis = (*encoder)->analyze(text, all_tasks(), workspace);
+  print(**encoder, analysis, system_clock().now() - start);
   return kDone;
 }
 

@@ -16,5 +16,6 @@ int config_command(Arguments arguments);
 int explain_command(Arguments arguments);
 int classify_command(Arguments arguments);
 int eval_command(Arguments arguments);
+int calibrate_command(Arguments arguments);
 
 }  // namespace signalbox::cli

@@ -1,37 +1,31 @@
-// signalbox eval --task domain --file X.jsonl: measures a classifier on lines {"text", "label"}.
+// signalbox eval --task T --file X.jsonl: measures a classifier on a labelled file.
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
-#include <optional>
 #include <string>
-#include <thread>
-#include <vector>
 
 #include "apps/signalbox/commands.h"
+#include "apps/signalbox/eval_tasks.h"
 #include "apps/signalbox/flags.h"
 #include "apps/signalbox/pii.h"
-#include "base/clock.h"
-#include "base/cpu.h"
-#include "encoder/encoder.h"
-#include "encoder/evaluation.h"
 #include "encoder/locate.h"
-#include "json/document.h"
-#include "json/splice.h"
 
 namespace signalbox::cli {
 namespace {
 
-constexpr int kDone = 0;
-constexpr int kSomeLinesUnusable = 1;
-constexpr int kCannot = 2;
-
 constexpr std::array kFlags = {
-    FlagSpec{"task", "NAME", "what to measure: domain or pii"},
-    FlagSpec{"file", "FILE", "JSON lines with \"text\" and \"label\""},
+    FlagSpec{"task", "NAME",
+             "domain, jailbreak, injection, complexity, fact_check, feedback, task_kind, "
+             "pii, language, cache or tools"},
+    FlagSpec{"file", "FILE",
+             "JSON lines: \"text\" and \"label\"; for pii \"spans\"; for cache \"a\", \"b\", "
+             "\"label\"; for tools "
+             "\"text\", \"tool\", \"candidates\""},
+    FlagSpec{"catalog", "FILE", "for tools: JSON lines with \"name\" and \"description\""},
+    FlagSpec{"threshold", "P", "0 to 1: act on scores from here on (default: the task's own)"},
     FlagSpec{"misclassified", "", "also list the rows that came out wrong, by line number"},
     FlagSpec{"encoder-dir", "DIR",
              "the base model (default: SIGNALBOX_ENCODER_DIR, else the cache)"},
@@ -40,160 +34,89 @@ constexpr std::array kFlags = {
     FlagSpec{"help", "", "print this"},
 };
 
-struct Row {
-  std::size_t line = 0;
-  std::string text;
-  encoder::Judged judged;
+struct NamedTask {
+  std::string_view name;
+  int (*run)(const EvalInput& input);
 };
 
-struct LineError {
-  std::size_t line = 0;
-  std::string message;
+// Tasks that are not one of the text heads.
+constexpr std::array kOtherTasks = {
+    NamedTask{"pii", eval_pii},
+    NamedTask{"language", eval_language},
+    NamedTask{"cache", eval_cache},
+    NamedTask{"tools", eval_tools},
 };
 
-struct Input {
-  std::vector<Row> rows;
-  std::vector<LineError> errors;
-};
-
-int cannot(const std::string& message) {
-  fmt::print(stderr, "signalbox eval: {}\n", message);
-  return kCannot;
-}
-
-Result<Row> read_row(const std::string& line) {
-  SBX_TRY(const auto document, json::Document::parse(line));
-  SBX_TRY(const auto text, document.root().find("text"));
-  SBX_TRY(const auto label, document.root().find("label"));
-  if (!text || !text->is_string()) return fail(Code::kInvalidArgument, "no \"text\"");
-  if (!label || !label->is_string()) return fail(Code::kInvalidArgument, "no \"label\"");
-  const auto labels = encoder::Encoder::domain_labels();
-  const auto known = std::ranges::find(labels, label->string());
-  if (known == labels.end()) {
-    return fail(Code::kInvalidArgument,
-                fmt::format("unknown label {}", json::quote(label->string())));
-  }
-  Row row;
-  row.text = text->string();
-  row.judged.label = static_cast<int>(known - labels.begin());
-  return row;
-}
-
-Input read_rows(std::istream& in) {
-  Input input;
-  std::size_t number = 0;
-  for (std::string line; std::getline(in, line);) {
-    ++number;
-    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    auto row = read_row(line);
-    if (row) {
-      row->line = number;
-      input.rows.push_back(std::move(*row));
-    } else {
-      input.errors.push_back({number, row.error().message});
-    }
-  }
-  return input;
-}
-
-// Rows in parallel: they are independent, and each thread takes the next one.
-void classify_all(const encoder::Encoder& encoder, std::vector<Row>& rows) {
-  std::atomic<std::size_t> next = 0;
-  const auto work = [&] {
-    encoder::Workspace workspace;
-    for (std::size_t i = next++; i < rows.size(); i = next++) {
-      const auto analysis = encoder.analyze(rows[i].text, encoder::Demand::kDomain, workspace);
-      const auto best = encoder::top(analysis.of(encoder::Task::kDomain));
-      rows[i].judged.predicted = best.index;
-      rows[i].judged.confidence = best.probability;
-    }
-  };
-  std::vector<std::jthread> threads;
-  for (int i = 0; i < cpu_budget().threads(); ++i) threads.emplace_back(work);
-}
-
-std::string labels_json(const encoder::Figures& figures) {
-  const auto labels = encoder::Encoder::domain_labels();
+std::string task_list() {
   std::string out;
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    const auto& label = figures.labels[i];
-    out += fmt::format(R"({}{}:{{"precision":{:.4f},"recall":{:.4f},"f1":{:.4f},"support":{}}})",
-                       i == 0 ? "" : ",", json::quote(labels[i]), label.precision, label.recall,
-                       label.f1, label.support);
-  }
+  for (const encoder::Task task : encoder::kTasks)
+    out += (out.empty() ? "" : ", ") + std::string(encoder::task_name(task));
+  for (const NamedTask& task : kOtherTasks) out += ", " + std::string(task.name);
   return out;
 }
 
-std::string errors_json(const std::vector<LineError>& errors) {
-  std::string out;
-  for (const LineError& error : errors) {
-    out += fmt::format(R"({}{{"line":{},"error":{}}})", out.empty() ? "" : ",", error.line,
-                       json::quote(error.message));
+int run_task(std::string_view name, const EvalInput& input) {
+  for (const NamedTask& task : kOtherTasks) {
+    if (task.name == name) return task.run(input);
   }
-  return out;
+  return eval_text(input, *encoder::task_named(name));
 }
 
-std::string misclassified_json(const std::vector<Row>& rows) {
-  const auto labels = encoder::Encoder::domain_labels();
-  std::string out;
-  for (const Row& row : rows) {
-    if (row.judged.label == row.judged.predicted) continue;
-    out += fmt::format(
-        R"({}{{"line":{},"label":{},"predicted":{},"confidence":{:.4f}}})", out.empty() ? "" : ",",
-        row.line, json::quote(labels[static_cast<std::size_t>(row.judged.label)]),
-        json::quote(labels[static_cast<std::size_t>(row.judged.predicted)]), row.judged.confidence);
+bool known_task(std::string_view name) {
+  for (const NamedTask& task : kOtherTasks) {
+    if (task.name == name) return true;
   }
-  return out;
+  return encoder::task_named(name).has_value();
 }
 
-void print(const Input& input, bool list_misclassified, Duration time) {
-  std::vector<encoder::Judged> judged;
-  for (const Row& row : input.rows) judged.push_back(row.judged);
-  const auto figures = encoder::evaluate(judged, encoder::Encoder::domain_labels().size());
-  fmt::print(
-      R"({{"task":"domain","n":{},"accuracy":{:.4f},"macro_f1":{:.4f},"ece":{:.4f},"mean_confidence":{:.4f},"labels":{{{}}},)"
-      R"("errors":[{}]{},"time_ms":{:.0f}}})"
-      "\n",
-      figures.n, figures.accuracy, figures.macro_f1, figures.ece, figures.mean_confidence,
-      labels_json(figures), errors_json(input.errors),
-      list_misclassified ? fmt::format(R"(,"misclassified":[{}])", misclassified_json(input.rows))
-                         : "",
-      milliseconds(time));
+Result<std::optional<double>> read_threshold(const Flags& flags) {
+  const auto text = flags.value("threshold");
+  if (!text) return std::optional<double>();
+  char* end = nullptr;
+  const double value = std::strtod(text->c_str(), &end);
+  if (text->empty() || *end != '\0' || !(value >= 0 && value <= 1))
+    return fail(Code::kInvalidArgument, "--threshold must be a number from 0 to 1");
+  return std::optional<double>(value);
 }
 
 }  // namespace
 
+int cannot_eval(const std::string& message) {
+  fmt::print(stderr, "signalbox eval: {}\n", message);
+  return kNotMeasured;
+}
+
 int eval_command(Arguments arguments) {
   const auto flags = Flags::parse(arguments, kFlags, 0);
-  if (!flags) return cannot(flags.error().message);
+  if (!flags) return cannot_eval(flags.error().message);
   if (flags->has("help")) {
     fmt::print(
         "{}",
-        usage("eval --task domain --file FILE",
+        usage("eval --task NAME --file FILE",
               "Measures a classifier on a labelled file and prints one JSON object.\n"
               "Exit status: 0 measured, 1 measured but some lines were unusable, 2 not measured.",
               kFlags));
-    return kDone;
+    return kMeasured;
   }
-  const bool pii = flags->value("task") == "pii";
-  if (!pii && flags->value("task") != "domain")
-    return cannot("--task must be given; the tasks are: domain, pii");
+  const std::string task = flags->value("task").value_or("");
+  if (!known_task(task)) return cannot_eval("--task must be one of: " + task_list());
+  const auto threshold = read_threshold(*flags);
+  if (!threshold) return cannot_eval(threshold.error().message);
   const auto file = flags->value("file");
-  if (!file) return cannot("--file must be given");
+  if (!file) return cannot_eval("--file must be given");
   std::ifstream in(*file, std::ios::binary);
-  if (!in) return cannot("cannot open " + *file);
-  Input input = pii ? Input{} : read_rows(in);
-  if (!pii && input.rows.empty()) return cannot(*file + " holds no usable line");
+  if (!in) return cannot_eval("cannot open " + *file);
   const auto directories = encoder::locate(flags->value("encoder-dir").value_or(""),
                                            flags->value("models-dir").value_or(""));
   const auto encoder = encoder::Encoder::load(directories.base, directories.models);
-  if (!encoder) return cannot(encoder.error().message + "; `./dev build` fetches the base model");
-  if (pii) return eval_pii(**encoder, in, flags->has("misclassified"));
-  if (!(*encoder)->has_domain()) return cannot("no domain classifier in " + directories.models);
-  const TimePoint start = system_clock().now();
-  classify_all(**encoder, input.rows);
-  print(input, flags->has("misclassified"), system_clock().now() - start);
-  return input.errors.empty() ? kDone : kSomeLinesUnusable;
+  if (!encoder)
+    return cannot_eval(encoder.error().message + "; `./dev build` fetches the base model");
+  return run_task(task, {.encoder = **encoder,
+                         .in = in,
+                         .models_directory = directories.models,
+                         .list_misclassified = flags->has("misclassified"),
+                         .threshold = *threshold,
+                         .catalog = flags->value("catalog").value_or("")});
 }
 
 }  // namespace signalbox::cli

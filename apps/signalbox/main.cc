@@ -29,6 +29,8 @@ constexpr std::array kCommands = {
     Command{"explain", "why would this prompt be routed where", signalbox::cli::explain_command},
     Command{"classify", "run the classifiers on a text", signalbox::cli::classify_command},
     Command{"eval", "measure a classifier on a labelled file", signalbox::cli::eval_command},
+    Command{"calibrate", "thresholds of a classifier from your own labelled prompts",
+            signalbox::cli::calibrate_command},
 };
 
 void print_usage(std::FILE* out) {

@@ -136,14 +136,11 @@ Input read_rows(std::istream& in) {
 
 }  // namespace
 
-int eval_pii(const encoder::Encoder& encoder, std::istream& in, bool list_mistakes) {
-  Input input = read_rows(in);
-  if (input.rows.empty()) {
-    fmt::print(stderr, "signalbox eval: the file holds no usable line\n");
-    return 2;
-  }
+int eval_pii(const EvalInput& task) {
+  Input input = read_rows(task.in);
+  if (input.rows.empty()) return cannot_eval("the file holds no usable line");
   const TimePoint start = system_clock().now();
-  find_all(encoder, input.rows);
+  find_all(task.encoder, input.rows);
   const Duration time = system_clock().now() - start;
   std::set<pii::Label> labels;
   for (const Row& row : input.rows) {
@@ -159,9 +156,9 @@ int eval_pii(const encoder::Encoder& encoder, std::istream& in, bool list_mistak
       "\n",
       input.rows.size(), exact.support(), exact.f1(), overlap.f1(), counts_json(exact),
       counts_json(overlap), types_json(score, labels), input.errors,
-      list_mistakes ? fmt::format(R"(,"mistakes":[{}])", mistakes_json(input.rows)) : "",
+      task.list_misclassified ? fmt::format(R"(,"mistakes":[{}])", mistakes_json(input.rows)) : "",
       milliseconds(time));
-  return input.errors.empty() ? 0 : 1;
+  return input.errors.empty() ? kMeasured : kSomeLinesUnusable;
 }
 
 std::string pii_json(const encoder::Encoder& encoder, std::string_view text) {

@@ -1,4 +1,4 @@
-// The labels that the domain classifier knows, in alphabetical order.
+// The labels that classifiers know, in alphabetical order.
 #pragma once
 
 #include <array>
@@ -12,6 +12,11 @@ inline constexpr std::array<std::string_view, 14> kDomainLabels = {
     "economics", "engineering", "health",    "history",
     "law",       "math",        "other",     "philosophy",
     "physics",   "psychology"};
+
+// What rule leaves of type task_kind may be called: the labels of that classifier.
+inline constexpr std::array<std::string_view, 8> kTaskKinds = {
+    "code",  "creative_writing", "extraction",  "general_knowledge",
+    "maths", "small_talk",       "summarising", "translation"};
 
 bool is_domain_label(std::string_view name);
 

@@ -186,6 +186,16 @@ struct LanguageRule {
   bool operator==(const LanguageRule&) const = default;
 };
 
+// A rule of a signal that a trained text head answers: jailbreak, complexity, fact_check,
+// user_feedback. Which label it means follows from the kind and the name.
+struct HeadRule {
+  std::string name;
+  std::string description;
+  double threshold = 0;  // least score or confidence; 0: the head's own
+  int line = 0;          // of the file; 0: not from one
+  bool operator==(const HeadRule&) const = default;
+};
+
 struct ContextRule {
   std::string name;
   std::int64_t min_tokens = 0;
@@ -263,6 +273,10 @@ struct Signals {
   std::vector<ConversationRule> conversations;
   std::vector<MetadataRule> metadata;
   std::vector<RoleBinding> role_bindings;
+  std::vector<HeadRule> jailbreaks;
+  std::vector<HeadRule> complexities;
+  std::vector<HeadRule> fact_checks;
+  std::vector<HeadRule> user_feedbacks;
   std::vector<UnsupportedSignal> unsupported;
   bool operator==(const Signals&) const = default;
 };
@@ -511,6 +525,7 @@ struct Own {
   std::vector<std::string> trusted_peers;  // CIDR; identity headers count only from these
   std::string user_id_header = "x-authz-user-id";
   std::string user_groups_header = "x-authz-user-groups";
+  double task_kind_threshold = 0.5;  // least confidence of a task_kind leaf
   std::vector<std::string>
       metadata_headers;  // header prefix or names offered to metadata rules; body `metadata` always
   int io_threads = 0;    // 0: the CPU budget

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "config/labels.h"
 #include "config/resolve.h"
 #include "config/tables/tables.h"
 
@@ -121,6 +122,7 @@ void Validator::providers(const Node& tree) {
 
 void Validator::signal_names(const Node& signals, const std::string& path) {
   signals_.clear();
+  for (const std::string_view kind : kTaskKinds) signals_["task_kind"].emplace(kind);
   for (const auto& entry : signals.entries) {
     const auto type = leaf_type_of(entry.key);
     auto& names = signals_[std::string(type)];

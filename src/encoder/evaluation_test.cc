@@ -38,5 +38,44 @@ TEST(Evaluation, NoRowsGiveZeros) {
   EXPECT_EQ(figures.ece, 0);
 }
 
+TEST(Route, ActsOnConfidentVerdictsOnly) {
+  const std::vector<Judged> rows{{0, 0, 0.9f}, {1, 1, 0.7f}, {1, 0, 0.65f}, {0, 1, 0.3f}};
+  const Routed sure = route(rows, 0.6);
+  EXPECT_DOUBLE_EQ(sure.coverage, 0.75);
+  EXPECT_DOUBLE_EQ(sure.accuracy, 2 / 3.0);
+  EXPECT_DOUBLE_EQ(route(rows, 0).coverage, 1);
+  EXPECT_DOUBLE_EQ(route(rows, 0.95).accuracy, 0);
+}
+
+TEST(Detector, FiguresOfASmallExampleAreTheOnesCountedByHand) {
+  const std::vector<Scored> rows{
+      {0.9f, true}, {0.8f, false}, {0.6f, true}, {0.6f, false}, {0.2f, false}};
+  const DetectorFigures figures = evaluate_detector(rows, 0.7);
+  EXPECT_DOUBLE_EQ(figures.auroc, (3 + 1.5) / 6);
+  EXPECT_DOUBLE_EQ(figures.tpr_at_threshold, 0.5);
+  EXPECT_DOUBLE_EQ(figures.fpr_at_threshold, 1 / 3.0);
+  EXPECT_DOUBLE_EQ(figures.tpr_at_1fpr, 0.5);
+  EXPECT_DOUBLE_EQ(figures.accuracy, 3 / 5.0);
+  EXPECT_EQ(figures.positives, 2u);
+}
+
+TEST(Detector, TheThresholdAtARateKeepsTheRate) {
+  std::vector<Scored> rows;
+  for (int i = 0; i < 200; ++i) rows.push_back({static_cast<float>(i) / 200, false});
+  for (const double rate : {0.0, 0.01, 0.05, 0.5}) {
+    const double threshold = threshold_at(rows, rate);
+    const double above = evaluate_detector(rows, threshold).fpr_at_threshold;
+    EXPECT_LE(above, rate);
+    EXPECT_GE(above, rate - 0.0051);
+  }
+  EXPECT_DOUBLE_EQ(threshold_at({}, 0.01), 0);
+}
+
+TEST(Detector, WithoutBothKindsThereIsNoCurve) {
+  const std::vector<Scored> rows{{0.9f, true}};
+  EXPECT_DOUBLE_EQ(evaluate_detector(rows, 0.5).auroc, 0);
+  EXPECT_DOUBLE_EQ(evaluate_detector({}, 0.5).fpr_at_threshold, 0);
+}
+
 }  // namespace
 }  // namespace signalbox::encoder

@@ -117,6 +117,7 @@ struct Signals {
   float category_confidence = 0;
   Rung rung = Rung::kNone;
   std::string_view language;  // ISO 639-1, empty if not evaluated
+  bool foreign = false;       // surely not English, so the encoder's verdicts do not count
   std::uint32_t encoder_passes = 0;
   std::uint32_t tokens_seen = 0;   // tokens the encoder looked at
   std::uint32_t tokens_total = 0;  // tokens of the whole text; more than seen means sampled

@@ -6,7 +6,7 @@
 namespace signalbox::exchange {
 namespace {
 
-constexpr std::array<std::pair<LeafKind, std::string_view>, 9> kTypes = {{
+constexpr std::array<std::pair<LeafKind, std::string_view>, 14> kTypes = {{
     {LeafKind::kMetadata, "metadata"},
     {LeafKind::kAuthz, "authz"},
     {LeafKind::kConversation, "conversation"},
@@ -16,6 +16,11 @@ constexpr std::array<std::pair<LeafKind, std::string_view>, 9> kTypes = {{
     {LeafKind::kLanguage, "language"},
     {LeafKind::kDomain, "domain"},
     {LeafKind::kEmbedding, "embedding"},
+    {LeafKind::kJailbreak, "jailbreak"},
+    {LeafKind::kComplexity, "complexity"},
+    {LeafKind::kFactCheck, "fact_check"},
+    {LeafKind::kUserFeedback, "user_feedback"},
+    {LeafKind::kTaskKind, "task_kind"},
 }};
 
 }  // namespace
@@ -34,13 +39,19 @@ CostTier cost_tier(LeafKind kind) {
       return CostTier::kText;
     case LeafKind::kDomain:
     case LeafKind::kEmbedding:
+    case LeafKind::kJailbreak:
+    case LeafKind::kComplexity:
+    case LeafKind::kFactCheck:
+    case LeafKind::kUserFeedback:
+    case LeafKind::kTaskKind:
       return CostTier::kEncoder;
   }
   return CostTier::kEncoder;
 }
 
 bool has_confidence(LeafKind kind) {
-  return kind == LeafKind::kLanguage || kind == LeafKind::kDomain || kind == LeafKind::kEmbedding;
+  return kind == LeafKind::kLanguage ||
+         (kind != LeafKind::kUnsupported && cost_tier(kind) == CostTier::kEncoder);
 }
 
 std::string_view leaf_type(LeafKind kind) {

@@ -22,6 +22,11 @@ enum class LeafKind : std::uint8_t {
   kLanguage,
   kDomain,
   kEmbedding,
+  kJailbreak,
+  kComplexity,
+  kFactCheck,
+  kUserFeedback,
+  kTaskKind,
   kUnsupported,  // a kind of a later release: always "failed", on_error decides
 };
 

@@ -11,8 +11,18 @@
 namespace signalbox::pipeline {
 namespace {
 
+bool names_task_kind(const config::RuleNode& rule) {
+  return rule.type == "task_kind" || std::ranges::any_of(rule.children, names_task_kind);
+}
+
 bool wants_encoder(const config::Routing& routing) {
-  return !routing.signals.domains.empty() || !routing.signals.embeddings.empty();
+  const auto& signals = routing.signals;
+  return !signals.domains.empty() || !signals.embeddings.empty() || !signals.jailbreaks.empty() ||
+         !signals.complexities.empty() || !signals.fact_checks.empty() ||
+         !signals.user_feedbacks.empty() ||
+         std::ranges::any_of(routing.decisions, [](const config::Decision& decision) {
+           return names_task_kind(decision.rules);
+         });
 }
 
 bool wants_encoder(const config::Config& config) {
@@ -21,8 +31,9 @@ bool wants_encoder(const config::Config& config) {
                      [](const config::Recipe& recipe) { return wants_encoder(recipe.routing); });
 }
 
+// Also beside the encoder, which knows only English.
 bool wants_language(const config::Config& config) {
-  return !config.routing.signals.languages.empty() ||
+  return wants_encoder(config) || !config.routing.signals.languages.empty() ||
          std::any_of(config.recipes.begin(), config.recipes.end(),
                      [](const config::Recipe& recipe) {
                        return !recipe.routing.signals.languages.empty();

@@ -44,6 +44,11 @@ void add_matched(const HeaderInputs& inputs, http::Headers& headers) {
       {exchange::LeafKind::kEmbedding, "x-vsr-matched-embeddings"},
       {exchange::LeafKind::kDomain, "x-vsr-matched-domains"},
       {exchange::LeafKind::kLanguage, "x-vsr-matched-language"},
+      {exchange::LeafKind::kJailbreak, "x-vsr-matched-jailbreak"},
+      {exchange::LeafKind::kComplexity, "x-vsr-matched-complexity"},
+      {exchange::LeafKind::kFactCheck, "x-vsr-matched-fact-check"},
+      {exchange::LeafKind::kUserFeedback, "x-vsr-matched-user-feedback"},
+      {exchange::LeafKind::kTaskKind, "x-signalbox-matched-task-kind"},
       {exchange::LeafKind::kContext, "x-vsr-matched-context"},
       {exchange::LeafKind::kStructure, "x-vsr-matched-structure"},
       {exchange::LeafKind::kAuthz, "x-vsr-matched-authz"},
@@ -154,6 +159,11 @@ void add_response_headers(const HeaderInputs& inputs, http::Headers& headers) {
   const auto rung = exchange.signals.rung;
   if (rung != exchange::Rung::kNone && rung != exchange::Rung::kEncoder) {
     headers.add("x-signalbox-rung", std::string(rung_name(rung)));
+  }
+  if (exchange.signals.foreign) headers.add("x-signalbox-low-confidence", "not-english");
+  if (exchange.signals.tokens_seen < exchange.signals.tokens_total) {
+    headers.add("x-signalbox-tokens-seen",
+                fmt::format("{}/{}", exchange.signals.tokens_seen, exchange.signals.tokens_total));
   }
 }
 

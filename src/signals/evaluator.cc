@@ -8,6 +8,16 @@ namespace signalbox::signals {
 
 using exchange::LeafKind;
 
+namespace {
+
+// A wrong "foreign" costs an English prompt its verdict, a missed one only the caution: so it must be sure, and a few words
+// are not enough.
+constexpr float kForeignConfidence = 0.9F;
+constexpr std::size_t kForeignBytesMin = 20;
+constexpr std::string_view kEncoderLanguage = "en";
+
+}  // namespace
+
 // Borrows a prepared scratch for one scan; an evaluation never waits, so threads never hold more than one each.
 class Evaluator::Lease {
  public:
@@ -131,15 +141,23 @@ encoder::Demand Evaluator::encoder_demand(std::span<const std::uint32_t> leaves,
   for (const std::uint32_t leaf : leaves) {
     if (slots_[leaf].kind == LeafKind::kEmbedding) demand |= encoder::Demand::kEmbedding;
     if (slots_[leaf].kind == LeafKind::kDomain) domain = true;
+    if (const auto task = task_of(slots_[leaf].kind)) demand |= encoder::demand_of(*task);
   }
   if (!domain || encoder_ == nullptr) return demand;
   if (encoder_->has_domain()) return demand | encoder::Demand::kDomain;
   return domains_.has_prototypes() ? demand | encoder::Demand::kEmbedding : demand;
 }
 
+bool Evaluator::surely_foreign(std::string_view text) const {
+  if (language_model_ == nullptr || text.size() < kForeignBytesMin) return false;
+  const LanguageGuess guess = language_model_->detect(text);
+  return !guess.code.empty() && guess.code != kEncoderLanguage &&
+         guess.confidence >= kForeignConfidence;
+}
+
 void Evaluator::settle(std::span<const std::uint32_t> leaves, const DomainVerdict& verdict,
-                       std::span<const float> embedding, std::span<exchange::SignalValue> values,
-                       exchange::Signals& out) const {
+                       const encoder::Analysis& analysis, const Inputs& inputs,
+                       std::span<exchange::SignalValue> values, exchange::Signals& out) const {
   if (verdict.rung != exchange::Rung::kNone) {
     out.category = verdict.category;
     out.category_confidence = verdict.confidence;
@@ -149,7 +167,9 @@ void Evaluator::settle(std::span<const std::uint32_t> leaves, const DomainVerdic
     const Slot& slot = slots_[leaf];
     if (slot.kind == LeafKind::kDomain) values[leaf] = domains_.evaluate(slot.rule, verdict);
     if (slot.kind == LeafKind::kEmbedding)
-      values[leaf] = embeddings_.evaluate(slot.rule, embedding);
+      values[leaf] = embeddings_.evaluate(slot.rule, analysis.embedding);
+    if (const auto task = task_of(slot.kind))
+      values[leaf] = heads_.evaluate(slot.rule, analysis.of(*task), inputs, out.foreign);
   }
 }
 
@@ -160,27 +180,32 @@ void Evaluator::apply(const encoder::Analysis& analysis, std::span<const std::ui
   out.encoder_passes += static_cast<std::uint32_t>(analysis.passes);
   out.tokens_seen = static_cast<std::uint32_t>(analysis.tokens_seen);
   out.tokens_total = static_cast<std::uint32_t>(analysis.tokens_total);
+  out.foreign = surely_foreign(inputs.request.user_text);
   DomainVerdict verdict;
   const auto domain = analysis.of(encoder::Task::kDomain);
-  if (!domain.empty()) {
+  const bool by_prototypes = !analysis.embedding.empty() && domains_.has_prototypes();
+  if (out.foreign && (!domain.empty() || by_prototypes)) {
+    verdict = judge_keywords(inputs.request.user_text);
+  } else if (!domain.empty()) {
     verdict = domains_.judge(domain, exchange::Rung::kEncoder);
-  } else if (!analysis.embedding.empty() && domains_.has_prototypes()) {
+  } else if (by_prototypes) {
     verdict = domains_.judge(domains_.compare(analysis.embedding), exchange::Rung::kEmbedding);
   }
-  settle(leaves, verdict, analysis.embedding, values, out);
+  settle(leaves, verdict, analysis, inputs, values, out);
+}
+
+DomainVerdict Evaluator::judge_keywords(std::string_view text) const {
+  const Lease lease(*this);
+  if (lease.get() == nullptr) return {.rung = exchange::Rung::kDefault};
+  const auto guess = domain_keywords_.guess(text, *lease.get());
+  if (!guess) return {.rung = exchange::Rung::kDefault};
+  return {encoder::Encoder::domain_labels()[guess->label], guess->confidence,
+          exchange::Rung::kKeyword};
 }
 
 void Evaluator::degrade(std::span<const std::uint32_t> leaves, const Inputs& inputs,
                         std::span<exchange::SignalValue> values, exchange::Signals& out) const {
-  DomainVerdict verdict{.rung = exchange::Rung::kDefault};
-  const Lease lease(*this);
-  if (lease.get() != nullptr) {
-    if (const auto guess = domain_keywords_.guess(inputs.request.user_text, *lease.get())) {
-      verdict = {encoder::Encoder::domain_labels()[guess->label], guess->confidence,
-                 exchange::Rung::kKeyword};
-    }
-  }
-  settle(leaves, verdict, {}, values, out);
+  settle(leaves, judge_keywords(inputs.request.user_text), {}, inputs, values, out);
 }
 
 net::Task<void> Evaluator::evaluate_encoder(std::span<const std::uint32_t> leaves, Inputs inputs,
@@ -204,7 +229,9 @@ net::Task<void> Evaluator::evaluate_encoder(std::span<const std::uint32_t> leave
   const Duration spent = clock_.now() - start;
   out.encoder_time += spent;
   // One pass answered all of them; each kind that took part is charged the whole wait.
-  for (const LeafKind kind : {LeafKind::kDomain, LeafKind::kEmbedding}) {
+  for (std::size_t i = 0; i < exchange::kLeafKindCount; ++i) {
+    const auto kind = static_cast<LeafKind>(i);
+    if (exchange::cost_tier(kind) != exchange::CostTier::kEncoder) continue;
     const auto count =
         std::count_if(leaves.begin(), leaves.end(),
                       [this, kind](std::uint32_t leaf) { return slots_[leaf].kind == kind; });

@@ -3,7 +3,9 @@
 //
 // Degradation of "domain": encoder head -> nearest description embedding (base model without a head) -> keywords (no
 // encoder, queue full or deadline passed) -> default (no keyword either: the leaf fails, its rule's on_error decides).
-// Signals::rung says which one answered. "embedding" leaves have no lower rung: they fail.
+// Signals::rung says which one answered. "embedding" leaves and those of trained heads (head_rules.h) have no lower rung:
+// they fail. The encoder is English: a text that is surely in another language goes to keywords or default as well, and
+// Signals::foreign says so.
 //
 // An Evaluator belongs to one configuration snapshot, is immutable but for a pool of scan buffers, and serves all threads.
 #pragma once
@@ -28,6 +30,7 @@
 #include "signals/domain.h"
 #include "signals/domain_keywords.h"
 #include "signals/embedding.h"
+#include "signals/head_rules.h"
 #include "signals/inputs.h"
 #include "signals/keyword.h"
 #include "signals/language_model.h"
@@ -47,6 +50,7 @@ struct Models {
 struct Settings {
   double domain_threshold = 0;
   std::string domain_fallback_category;
+  double task_kind_threshold = 0;
   std::vector<std::string> metadata_headers;
 };
 Settings settings_of(const config::Config& config);
@@ -121,9 +125,11 @@ class Evaluator {
   exchange::SignalValue evaluate_fact(const Slot& slot, const Inputs& inputs) const;
   void evaluate_languages(std::span<const std::uint32_t> leaves, std::string_view text,
                           std::span<exchange::SignalValue> values, exchange::Signals& out) const;
+  bool surely_foreign(std::string_view text) const;
+  DomainVerdict judge_keywords(std::string_view text) const;
   void settle(std::span<const std::uint32_t> leaves, const DomainVerdict& verdict,
-              std::span<const float> embedding, std::span<exchange::SignalValue> values,
-              exchange::Signals& out) const;
+              const encoder::Analysis& analysis, const Inputs& inputs,
+              std::span<exchange::SignalValue> values, exchange::Signals& out) const;
 
   const Clock& clock_;
   std::vector<Slot> slots_;  // by leaf
@@ -137,6 +143,8 @@ class Evaluator {
   Domains domains_;
   DomainKeywords domain_keywords_;
   Embeddings embeddings_;
+  HeadRules heads_;
+  double task_kind_threshold_ = 0;
   const encoder::Encoder* encoder_ = nullptr;
   const LanguageModel* language_model_ = nullptr;
 

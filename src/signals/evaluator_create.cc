@@ -34,12 +34,15 @@ std::string language_code(std::string_view name) {
 Settings settings_of(const config::Config& config) {
   return {.domain_threshold = config.domain_threshold,
           .domain_fallback_category = config.domain_fallback_category,
+          .task_kind_threshold = config.own.task_kind_threshold,
           .metadata_headers = config.own.metadata_headers};
 }
 
 Result<void> Evaluator::compile(const config::Signals& signals, const Models& models,
                                 const Settings& settings) {
   encoder_ = models.encoder;
+  heads_ = HeadRules(models.encoder);
+  task_kind_threshold_ = settings.task_kind_threshold;
   language_model_ = models.language;
   metadata_ = MetadataRules(signals.metadata, settings.metadata_headers);
   contexts_ = Contexts(signals.contexts);
@@ -102,6 +105,14 @@ Result<Evaluator::Slot> Evaluator::bind(const exchange::Leaf& leaf,
     case LeafKind::kEmbedding:
       rule = index_of(signals.embeddings, leaf.name);
       if (rule) slot.threshold = signals.embeddings[*rule].threshold;
+      break;
+    case LeafKind::kJailbreak:
+    case LeafKind::kComplexity:
+    case LeafKind::kFactCheck:
+    case LeafKind::kUserFeedback:
+    case LeafKind::kTaskKind:
+      rule = heads_.bind(leaf, signals, task_kind_threshold_);
+      if (rule) slot.threshold = heads_.threshold(*rule);
       break;
     case LeafKind::kLanguage: {
       rule = index_of(signals.languages, leaf.name);

@@ -214,6 +214,12 @@ const Schema& own_schema() {
               "trusted_peers", "Addresses or CIDRs whose identity headers count; default is none."),
           row<&O::user_id_header>("user_id_header", "Header that names the user."),
           row<&O::user_groups_header>("user_groups_header", "Header that lists the user's groups."),
+          row<&O::task_kind_threshold>("task_kind_threshold",
+                                       "Least confidence of rule leaves of type task_kind (code, "
+                                       "creative_writing, maths, general_knowledge, summarising, "
+                                       "translation, extraction, small_talk).")
+              .range(0, 1)
+              .in("0..1"),
           row<&O::metadata_headers>(
               "metadata_headers", "Headers offered to metadata rules beside the body's metadata."),
           row<&O::io_threads>("io_threads", "I/O threads; 0 takes the CPU budget.")

@@ -44,13 +44,13 @@ constexpr std::array<Kind, 20> kKinds = {{
     {"conversation", "conversation", ""},
     {"metadata", "metadata", ""},
     {"role_bindings", "authz", ""},
-    {"fact_check", "fact_check", "NamedRule"},
-    {"user_feedbacks", "user_feedback", "NamedRule"},
+    {"fact_check", "fact_check", ""},
+    {"user_feedbacks", "user_feedback", ""},
     {"reasks", "reask", "ReaskRule"},
     {"preferences", "preference", "PreferenceRule"},
-    {"complexity", "complexity", "ComplexityRule"},
+    {"complexity", "complexity", ""},
     {"modality", "modality", "NamedRule"},
-    {"jailbreak", "jailbreak", "JailbreakRule"},
+    {"jailbreak", "jailbreak", ""},
     {"pii", "pii", "PIIRule"},
     {"kb", "kb", "KBSignalRule"},
     {"events", "event", "EventRule"},
@@ -287,6 +287,64 @@ const Schema& role_binding_schema() {
   return schema;
 }
 
+// Rows of a kind that a trained head answers: its name and threshold; what else the reference system
+// knows there is checked and said to have no effect.
+Schema head_rule(std::string_view path, std::string_view known, std::string_view name_doc) {
+  using R = HeadRule;
+  Schema built = known_schema(known);
+  built.name = path;
+  std::erase_if(built.fields, [](const Field& field) {
+    return field.key == "name" || field.key == "description" || field.key == "threshold";
+  });
+  for (Field& field : built.fields) {
+    if (field.key != "method" && field.key != "include_history")
+      field.feature = fmt::format("{} {}", path.substr(path.rfind('.') + 1), field.key);
+  }
+  built.fields.insert(
+      built.fields.begin(),
+      {row<&R::name>("name", name_doc).required(),
+       row<&R::description>("description", kDescription),
+       row<&R::threshold>("threshold", "Least score of a match; 0 stands for the head's own.")
+           .range(0, 1)
+           .in("0..1")});
+  return built;
+}
+
+const Schema& jailbreak_schema() {
+  static const Schema schema = [] {
+    Schema built = head_rule("routing.signals.jailbreak[]", "JailbreakRule", kRuleName);
+    built.after = [](Reader& reader, const Node& node, void*) {
+      const auto method = node.text("method");
+      if (!method.empty() && method != "classifier")
+        reader.not_yet(fmt::format("jailbreak method {}", method), node.entry("method")->mark);
+      if (node.text("include_history") == "true")
+        reader.not_yet("jailbreak over the history", node.entry("include_history")->mark);
+    };
+    return built;
+  }();
+  return schema;
+}
+
+const Schema& complexity_schema() {
+  static const Schema schema =
+      head_rule("routing.signals.complexity[]", "ComplexityRule",
+                "Name used in rules, with :easy, :medium or :hard behind it.");
+  return schema;
+}
+
+const Schema& fact_check_schema() {
+  static const Schema schema = head_rule("routing.signals.fact_check[]", "NamedRule",
+                                         "needs_fact_check or no_fact_check_needed.");
+  return schema;
+}
+
+const Schema& user_feedback_schema() {
+  static const Schema schema =
+      head_rule("routing.signals.user_feedbacks[]", "NamedRule",
+                "satisfied, need_clarification, wrong_answer or want_different.");
+  return schema;
+}
+
 // A list of rules of a later release: the names are kept, the rest is only checked for unknown keys.
 Field later_kind(const Kind& kind) {
   Field field =
@@ -335,7 +393,15 @@ const Schema& signals_schema() {
                                     "Form of the conversation."),
             list<&S::metadata>("metadata", metadata_schema, "Metadata of the request."),
             list<&S::role_bindings>("role_bindings", role_binding_schema,
-                                    "Who asks, from identity headers of trusted peers.")}};
+                                    "Who asks, from identity headers of trusted peers."),
+            list<&S::jailbreaks>("jailbreak", jailbreak_schema,
+                                 "Attempts to talk the model out of its rules."),
+            list<&S::complexities>("complexity", complexity_schema,
+                                   "How much reasoning the prompt needs."),
+            list<&S::fact_checks>("fact_check", fact_check_schema,
+                                  "Whether an answer would be worth checking."),
+            list<&S::user_feedbacks>("user_feedbacks", user_feedback_schema,
+                                     "What the user thinks of the last answer.")}};
     for (const auto& kind : kKinds) {
       if (!kind.schema.empty()) built.fields.push_back(later_kind(kind));
     }

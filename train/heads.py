@@ -1,0 +1,218 @@
+"""Text heads: the network, the neighbours' vote, calibration, figures and files, shared by every train/ command that makes one.
+
+A head reads pooled states of the frozen base (src/encoder/pooled_states.h), each scaled to length 1. The format of what is
+written stands in models/README.md; src/encoder/text_head.cc reads it.
+"""
+import dataclasses
+import hashlib
+import json
+import struct
+
+import numpy as np
+
+FLOOR = 1e-6            # a label without a vote keeps a finite logarithm; as in text_head.cc
+CALIBRATION_BINS = 15   # as in src/encoder/evaluation.h
+
+
+@dataclasses.dataclass
+class Recipe:
+    """How a head is trained. Weights of rows come beside it."""
+    states: tuple = (3, 4, 5, 6)
+    hidden: int = 256
+    seeds: int = 2              # networks trained, their logits averaged: one network as wide as all
+    epochs: int = 9
+    batch: int = 256
+    rate: float = 2e-3
+    decay: float = 0.05
+    drop_input: float = 0.15
+    drop_hidden: float = 0.4
+    smooth: float = 0.05        # label smoothing
+    nearest: int = 0            # neighbours that vote; 0: none
+    sharpness: float = 20.0
+    vote: float = 0.0           # their share
+
+
+def normal(z):
+    """Cumulative distribution and density of the normal distribution; the first by the kernels' own formula."""
+    size = np.abs(z) * np.float32(0.70710678)
+    t = 1 / (1 + np.float32(0.3275911) * size)
+    series = np.float32(1.061405429)
+    for factor in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
+        series = series * t + np.float32(factor)
+    density = np.exp(-z * z / 2)
+    tail = series * t * density / 2
+    return np.where(z < 0, tail, 1 - tail), density * np.float32(0.39894228)
+
+
+def softmax(z):
+    p = np.exp(z - z.max(1, keepdims=True))
+    return p / p.sum(1, keepdims=True)
+
+
+class Network:
+    """inputs -> hidden -> labels with GELU, trained by AdamW with a warm-up and cosine decay."""
+
+    def __init__(self, inputs, labels, recipe, rng):
+        self.recipe, self.rng = recipe, rng
+        self.w = [(rng.standard_normal(shape) / np.sqrt(shape[0])).astype("f4")
+                  for shape in ((inputs, recipe.hidden), (recipe.hidden, labels))]
+        self.b = [np.zeros(recipe.hidden, "f4"), np.zeros(labels, "f4")]
+
+    def _gradients(self, x, target, weight):
+        recipe, rng = self.recipe, self.rng
+        x = x * ((rng.random(x.shape, dtype="f4") > recipe.drop_input) / np.float32(1 - recipe.drop_input))
+        z = x @ self.w[0] + self.b[0]
+        cumulative, density = normal(z)
+        mask = (rng.random(z.shape, dtype="f4") > recipe.drop_hidden) / np.float32(1 - recipe.drop_hidden)
+        h = z * cumulative * mask
+        p = softmax(h @ self.w[1] + self.b[1])
+        g = (p - target) * (weight / weight.sum())[:, None]
+        back = (g @ self.w[1].T) * mask * (cumulative + z * density)
+        return [x.T @ back, h.T @ g, back.sum(0), g.sum(0)]
+
+    def train(self, x, target, weight):
+        recipe = self.recipe
+        parameters = self.w + self.b
+        first = [np.zeros_like(p) for p in parameters]
+        second = [np.zeros_like(p) for p in parameters]
+        steps, step = recipe.epochs * -(-len(x) // recipe.batch), 0
+        for _ in range(recipe.epochs):
+            order = self.rng.permutation(len(x))
+            for at in range(0, len(x), recipe.batch):
+                rows = order[at:at + recipe.batch]
+                step += 1
+                rate = recipe.rate * min(1, step / 100) * 0.5 * (1 + np.cos(np.pi * step / steps))
+                for i, g in enumerate(self._gradients(x[rows], target[rows], weight[rows])):
+                    first[i] = 0.9 * first[i] + 0.1 * g
+                    second[i] = 0.999 * second[i] + 0.001 * g * g
+                    change = first[i] / (1 - 0.9 ** step) / (np.sqrt(second[i] / (1 - 0.999 ** step)) + 1e-8)
+                    decay = recipe.decay * parameters[i] if i < 2 else 0
+                    parameters[i] -= (rate * (change + decay)).astype("f4")
+
+
+def network_input(unit, recipe):
+    """Inputs with entries of about 1, which train well; the factor goes into the weights when they are written."""
+    return np.ascontiguousarray(unit[:, list(recipe.states)].reshape(len(unit), -1)) * np.float32(np.sqrt(unit.shape[2]))
+
+
+class Head:
+    """A trained network and the table of its neighbours."""
+
+    def __init__(self, unit, labels, count, weight, recipe, seed):
+        """`unit` [rows][states][hidden], `labels` [rows] below `count`, `weight` [rows] of the rows."""
+        self.recipe, self.count = recipe, count
+        target = np.full((len(labels), count), recipe.smooth / count, "f4")
+        target[np.arange(len(labels)), labels] += 1 - recipe.smooth
+        x = network_input(unit, recipe)
+        networks = []
+        for i in range(recipe.seeds):
+            network = Network(x.shape[1], count, recipe, np.random.default_rng([seed, i]))
+            network.train(x, target, weight.astype("f4"))
+            networks.append(network)
+        self.w = [np.concatenate([n.w[0] for n in networks], 1), np.concatenate([n.w[1] for n in networks]) / recipe.seeds]
+        self.b = [np.concatenate([n.b[0] for n in networks]), np.mean([n.b[1] for n in networks], 0)]
+        # As the files keep them, so that figures are those of what is shipped.
+        self.w[0] = self.w[0].astype("f2").astype("f4")
+        last = unit[:, -2] if recipe.vote else unit[:0, -2]
+        self.scales = (np.abs(last).max(1, initial=0) / 127).astype("f4")
+        self.keys = np.rint(last / self.scales[:, None]).astype("i1")
+        self.labels = labels[:len(last)]
+
+    def network(self, unit):
+        z = network_input(unit, self.recipe) @ self.w[0] + self.b[0]
+        return softmax(z * normal(z)[0] @ self.w[1] + self.b[1])
+
+    def votes(self, unit):
+        table = self.keys.astype("f4") * self.scales[:, None]
+        out = np.zeros((len(unit), self.count), "f4")
+        similarity = unit[:, -2] @ table.T
+        nearest = np.argpartition(-similarity, self.recipe.nearest, axis=1)[:, :self.recipe.nearest]
+        for i, row in enumerate(nearest):
+            np.add.at(out[i], self.labels[row], np.exp((similarity[i, row] - 1) * self.recipe.sharpness))
+        return out / out.sum(1, keepdims=True)
+
+    def mix(self, unit):
+        """Uncalibrated probabilities."""
+        p = self.network(unit)
+        return p + self.recipe.vote * (self.votes(unit) - p) if self.recipe.vote else p
+
+
+def calibrated(mix, temperature):
+    return softmax(np.log(mix + FLOOR) / temperature)
+
+
+def fit_temperature(mix, labels, weight=None):
+    """The temperature of least negative log likelihood, on a grid of 1 %."""
+    grid = np.exp(np.arange(np.log(0.3), np.log(4), 0.01))
+    rows = np.arange(len(labels))
+    losses = [-np.average(np.log(calibrated(mix, t)[rows, labels]), weights=weight) for t in grid]
+    return float(grid[int(np.argmin(losses))])
+
+
+def expected_calibration_error(confidence, right):
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    return sum(abs(right[bins == b].sum() - confidence[bins == b].sum()) for b in range(CALIBRATION_BINS)) / len(right)
+
+
+def measure(p, labels):
+    """Accuracy, macro F1 over the labels that occur, and calibration error of probabilities."""
+    best, top = p.argmax(1), p.max(1)
+    right = best == labels
+    f1 = [2 * (right & (labels == c)).sum() / max(1, (best == c).sum() + (labels == c).sum()) for c in np.unique(labels)]
+    return {"n": len(labels), "accuracy": round(float(right.mean()), 4), "macro_f1": round(float(np.mean(f1)), 4),
+            "ece": round(float(expected_calibration_error(top, right)), 4)}
+
+
+def auroc(score, positive):
+    """Share of pairs in the right order, ties counting half."""
+    order = np.argsort(score, kind="stable")
+    ranks = np.empty(len(score))
+    values, counts = np.unique(score[order], return_counts=True)
+    ranks[order] = np.repeat(np.cumsum(counts) - (counts - 1) / 2, counts)
+    many = positive.sum()
+    return float((ranks[positive].sum() - many * (many + 1) / 2) / (many * (len(score) - many)))
+
+
+def threshold_at(score, positive, rate):
+    """The lowest threshold (score >= it is a finding) whose false positive rate is at most `rate`."""
+    negatives = np.sort(score[~positive])[::-1]
+    allowed = int(rate * len(negatives))
+    return float(np.nextafter(np.float32(negatives[allowed]), np.float32(2))) if allowed < len(negatives) else 0.0
+
+
+def measure_detector(score, positive):
+    out = {"n": len(score), "positive": int(positive.sum()), "auroc": round(auroc(score, positive), 4)}
+    for name, rate in (("tpr_at_1fpr", 0.01), ("tpr_at_5fpr", 0.05)):
+        out[name] = round(float((score[positive] >= threshold_at(score, positive, rate)).mean()), 4)
+    return out
+
+
+def write_safetensors(path, tensors):
+    names = {"float16": "F16", "float32": "F32", "int8": "I8", "uint8": "U8"}
+    header, data = {}, b""
+    for name, value in tensors.items():
+        raw = np.ascontiguousarray(value).tobytes()
+        header[name] = {"dtype": names[value.dtype.name], "shape": list(value.shape),
+                        "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
+def write_head(out, task, head, labels, facts, more):
+    """head.safetensors and meta.json; `more` holds what else belongs into the meta."""
+    out.mkdir(parents=True, exist_ok=True)
+    recipe = head.recipe
+    scale = np.float32(np.sqrt(facts["hidden"]))  # inputs have length 1 at run time
+    tensors = {"dense.0.weight": (head.w[0].T * scale).astype("f2"), "dense.0.bias": head.b[0].astype("f4"),
+               "dense.1.weight": head.w[1].T.astype("f4"), "dense.1.bias": head.b[1].astype("f4")}
+    meta = {"base_fingerprint": facts["fingerprint"], "labels": list(labels), "states": list(recipe.states)}
+    if recipe.vote:
+        tensors |= {"neighbours.keys": head.keys, "neighbours.scales": head.scales,
+                    "neighbours.labels": head.labels.astype("u1")}
+        meta["neighbours"] = {"nearest": recipe.nearest, "sharpness": recipe.sharpness, "weight": recipe.vote}
+    write_safetensors(out / "head.safetensors", tensors)
+    content = hashlib.sha256((out / "head.safetensors").read_bytes()).hexdigest()
+    meta = {"version": f"{task}-{content[:12]}"} | meta | more
+    (out / "meta.json").write_text(json.dumps(meta, indent=1) + "\n")
