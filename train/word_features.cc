@@ -7,7 +7,6 @@
 
 #include <cstdio>
 #include <iostream>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -29,10 +28,15 @@ Result<void> write(const std::vector<T>& values) {
   return {};
 }
 
-std::vector<std::size_t> parse_states(const std::string& list) {
+Result<std::vector<std::size_t>> parse_states(const std::string& list) {
+  const std::string text = "[" + list + "]";
+  SBX_TRY(const auto document, json::Document::parse(text));
   std::vector<std::size_t> states;
-  std::istringstream in(list);
-  for (std::string part; std::getline(in, part, ',');) states.push_back(std::stoul(part));
+  for (const json::Value state : document.root().element_range()) {
+    const auto index = state.integer();
+    if (!index || *index < 0) return fail(Code::kInvalidArgument, "STATES must be numbers");
+    states.push_back(static_cast<std::size_t>(*index));
+  }
   return states;
 }
 
@@ -65,7 +69,7 @@ Result<void> run(const std::string& directory, const std::string& states_list) {
   SBX_TRY(const auto config, encoder::BertConfig::parse(config_text));
   SBX_TRY(const auto tokenizer, tokenize::WordPiece::load(directory));
   SBX_TRY(const auto bert, encoder::Bert::load(directory + "/model.safetensors", config));
-  const auto states = parse_states(states_list);
+  SBX_TRY(const auto states, parse_states(states_list));
   fmt::print(stderr, "{{\"hidden\": {}, \"shape\": {}, \"fingerprint\": \"{}\"}}\n", config.hidden,
              encoder::kShapeFeatures, bert.fingerprint());
   encoder::BertScratch scratch;

@@ -72,6 +72,8 @@ inline constexpr std::size_t kEncoderSafetyTokensMax =
     8192;  // of a request that safety heads look at; about half a second of one core
 inline constexpr std::size_t kIdentifierBytesMax =
     4 << 20;  // of a text that rules for personal data read; about 0.2 s
+inline constexpr std::size_t kPiiHistoryBytesMax =
+    32 << 10;  // of earlier messages that a pii rule looks at; about the safety budget of tokens
 inline constexpr std::size_t kHeadFileBytesMax = 64 << 20;  // a head's tensors, neighbours included
 inline constexpr std::size_t kHeadLabelsMax = 256;          // neighbours name theirs in a byte
 inline constexpr std::size_t kHeadKnotsMax = 1024;          // of an isotonic calibration

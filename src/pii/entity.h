@@ -49,8 +49,8 @@ struct Entity {
 };
 
 // Rules win over the model where they overlap, longer rules over shorter ones; but an entity of the
-// model swallows a rule's of the same type, and a street address the postal code or number in it. `model` is in text order and without
-// overlaps, and so is the result. O(n log n).
+// model swallows a rule's of the same type, and a street address the postal code or number in it.
+// `model` is in text order and without overlaps, and so is the result. O(n log n).
 std::vector<Entity> merge(std::vector<Entity> rules, const std::vector<Entity>& model);
 
 // The text with each entity replaced by its type in brackets: "call [PERSON]". Entities in text order.

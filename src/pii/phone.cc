@@ -13,11 +13,35 @@ constexpr std::size_t kGroupsMax = 7;
 constexpr std::size_t kDigitsMin = 7, kDigitsMax = 15;  // E.164
 constexpr std::size_t kExtensionDigitsMax = 6;
 constexpr std::size_t kContextBytes = 40, kContextAfterBytes = 24;
-constexpr std::array<std::string_view, 28> kContext{
-    "phone*",   "tel",    "telephone*", "telefon*", "cell*",     "mobile*",   "mob",
-    "call*",    "fax",    "dial*",      "whatsapp", "text me",   "sms",       "hotline",
-    "contact",  "ring",   "reach*",     "handy",    "ph",        "landline",  "móvil",
-    "teléfono", "numéro", "número",     "numero",   "my number", "voicemail", "callback"};
+constexpr std::array<std::string_view, 28> kContext{"phone*",
+                                                    "tel",
+                                                    "telephone*",
+                                                    "telefon*",
+                                                    "cell*",
+                                                    "mobile*",
+                                                    "mob",
+                                                    "call*",
+                                                    "fax",
+                                                    "dial*",
+                                                    "whatsapp",
+                                                    "text me",
+                                                    "sms",
+                                                    "hotline",
+                                                    "contact",
+                                                    "ring",
+                                                    "reach*",
+                                                    "handy",
+                                                    "ph",
+                                                    "landline",
+                                                    "m\xC3\xB3vil",
+                                                    "tel\xC3\xA9"
+                                                    "fono",
+                                                    "num\xC3\xA9ro",
+                                                    "n\xC3\xBAmero",
+                                                    "numero",
+                                                    "my number",
+                                                    "voicemail",
+                                                    "callback"};
 constexpr std::array<std::string_view, 3> kContextAfter{"is my number", "is my phone",
                                                         "is my cell"};
 

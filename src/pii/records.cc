@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kLicenseContextBytes = 48, kZipContextBytes = 24;
 constexpr std::array<std::string_view, 14> kLicenseContext{"driver's license*",
-                                                           "driver’s license*",
+                                                           "driver\xE2\x80\x99s license*",
                                                            "drivers license*",
                                                            "driver license*",
                                                            "driver's licence*",
