@@ -9,6 +9,7 @@
 
 #include "apps/signalbox/commands.h"
 #include "apps/signalbox/flags.h"
+#include "apps/signalbox/pii.h"
 #include "base/clock.h"
 #include "encoder/encoder.h"
 #include "encoder/locate.h"
@@ -22,6 +23,7 @@ constexpr int kDone = 0;
 constexpr int kCannot = 2;
 
 constexpr std::array kFlags = {
+    FlagSpec{"task", "NAME", "domain (default) or pii"},
     FlagSpec{"encoder-dir", "DIR",
              "the base model (default: SIGNALBOX_ENCODER_DIR, else the cache)"},
     FlagSpec{"models-dir", "DIR",
@@ -99,6 +101,12 @@ int classify_command(Arguments arguments) {
   const auto encoder = encoder::Encoder::load(directories.base, directories.models);
   if (!encoder) return cannot(encoder.error().message + "; `./dev build` fetches the base model");
   if (!(*encoder)->has_domain()) return cannot("no domain classifier in " + directories.models);
+  const std::string task(flags->value("task").value_or("domain"));
+  if (task == "pii") {
+    fmt::print("{}\n", pii_json(**encoder, text));
+    return kDone;
+  }
+  if (task != "domain") return cannot("the tasks are: domain, pii");
   encoder::Workspace workspace;
   const TimePoint start = system_clock().now();
   const auto analysis = (*encoder)->analyze(text, all_tasks(), workspace);

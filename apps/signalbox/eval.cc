@@ -10,6 +10,7 @@
 #include "apps/signalbox/commands.h"
 #include "apps/signalbox/eval_tasks.h"
 #include "apps/signalbox/flags.h"
+#include "apps/signalbox/pii.h"
 #include "encoder/locate.h"
 
 namespace signalbox::cli {
@@ -18,9 +19,10 @@ namespace {
 constexpr std::array kFlags = {
     FlagSpec{"task", "NAME",
              "domain, jailbreak, injection, complexity, fact_check, feedback, task_kind, "
-             "language, cache or tools"},
+             "pii, language, cache or tools"},
     FlagSpec{"file", "FILE",
-             "JSON lines: \"text\" and \"label\"; for cache \"a\", \"b\", \"label\"; for tools "
+             "JSON lines: \"text\" and \"label\"; for pii \"spans\"; for cache \"a\", \"b\", "
+             "\"label\"; for tools "
              "\"text\", \"tool\", \"candidates\""},
     FlagSpec{"catalog", "FILE", "for tools: JSON lines with \"name\" and \"description\""},
     FlagSpec{"threshold", "P", "0 to 1: act on scores from here on (default: the task's own)"},
@@ -39,6 +41,7 @@ struct NamedTask {
 
 // Tasks that are not one of the text heads.
 constexpr std::array kOtherTasks = {
+    NamedTask{"pii", eval_pii},
     NamedTask{"language", eval_language},
     NamedTask{"cache", eval_cache},
     NamedTask{"tools", eval_tools},

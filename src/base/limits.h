@@ -79,6 +79,10 @@ inline constexpr std::size_t kEncoderWindowOverlap =
     32;  // tokens that neighbouring windows share where every token must be seen: an order is short
 inline constexpr std::size_t kEncoderSafetyTokensMax =
     8192;  // of a request that safety heads look at; about half a second of one core
+inline constexpr std::size_t kIdentifierBytesMax =
+    4 << 20;  // of a text that rules for personal data read; about 0.2 s
+inline constexpr std::size_t kPiiHistoryBytesMax =
+    32 << 10;  // of earlier messages that a pii rule looks at; about the safety budget of tokens
 inline constexpr std::size_t kHeadFileBytesMax = 64 << 20;  // a head's tensors, neighbours included
 inline constexpr std::size_t kHeadLabelsMax = 256;          // neighbours name theirs in a byte
 inline constexpr std::size_t kHeadKnotsMax = 1024;          // of an isotonic calibration
@@ -93,6 +97,10 @@ inline constexpr std::size_t kTokenizerFileBytesMax = 32 << 20;
 inline constexpr std::size_t kVocabularyPiecesMax = 1 << 20;
 inline constexpr std::size_t kVocabularyPieceBytesMax = 1 << 10;
 inline constexpr std::size_t kTokenizeBytesMax = 1 << 20;
+// Operator's API.
+inline constexpr std::size_t kApiTextBytesMax = 1 << 20;  // of one text; as much as is tokenised
+inline constexpr std::size_t kApiTextsMax = 100;   // of one call; the reference's max_batch_size
+inline constexpr std::size_t kApiTextsAtOnce = 8;  // in the encoder's queue, which requests share
 // Telemetry.
 inline constexpr std::size_t kSpanQueueMax = 4096;
 inline constexpr std::size_t kLabelValuesMax =
@@ -121,6 +129,8 @@ inline constexpr std::chrono::seconds kFirstByteTimeout{
 inline constexpr std::chrono::seconds kStreamIdleTimeout{120};  // between two bytes of a response
 inline constexpr std::chrono::seconds kRetryAfterMax{30};  // longer ones are the client's to wait
 inline constexpr std::chrono::seconds kTotalTimeout{1800};
+// A full batch of long texts takes some seconds of one core.
+inline constexpr std::chrono::seconds kApiTimeout{60};
 // An unused upstream connection is kept so long; engines behind uvicorn close theirs after 5 s, which is noticed.
 inline constexpr std::chrono::seconds kUpstreamIdleTimeout{60};
 inline constexpr std::chrono::seconds kDrainTimeout{30};  // SIGTERM to forced close

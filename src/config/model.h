@@ -196,6 +196,17 @@ struct HeadRule {
   bool operator==(const HeadRule&) const = default;
 };
 
+// Matches when the prompt holds personal data of a type that is not allowed.
+struct PiiRule {
+  std::string name;
+  std::string description;
+  double threshold = 0;                    // least confidence; 0: the classifier's own, by type
+  std::vector<std::string> types_allowed;  // as pii::type_name() has them
+  bool include_history = false;            // earlier messages too, not only the last of the user
+  int line = 0;                            // of the file; 0: not from one
+  bool operator==(const PiiRule&) const = default;
+};
+
 struct ContextRule {
   std::string name;
   std::int64_t min_tokens = 0;
@@ -274,6 +285,7 @@ struct Signals {
   std::vector<MetadataRule> metadata;
   std::vector<RoleBinding> role_bindings;
   std::vector<HeadRule> jailbreaks;
+  std::vector<PiiRule> pii;
   std::vector<HeadRule> complexities;
   std::vector<HeadRule> fact_checks;
   std::vector<HeadRule> user_feedbacks;

@@ -157,7 +157,17 @@ void Bert::record_mean(std::size_t state, std::size_t tokens, BertScratch& scrat
   for (std::size_t i = 0; i < config_.hidden; ++i) mean[i] /= static_cast<float>(tokens);
 }
 
-void Bert::forward(std::span<const std::int32_t> ids, BertScratch& scratch) const {
+void Bert::keep_state(std::size_t state, std::size_t tokens, std::span<const std::size_t> kept,
+                      BertScratch& scratch) const {
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    if (kept[i] != state) continue;
+    std::copy_n(scratch.hidden.data(), tokens * config_.hidden,
+                scratch.kept.data() + i * tokens * config_.hidden);
+  }
+}
+
+void Bert::forward(std::span<const std::int32_t> ids, BertScratch& scratch,
+                   std::span<const std::size_t> kept) const {
   const std::size_t tokens = ids.size(), hidden = config_.hidden, inner = config_.inner;
   SBX_ASSERT(tokens >= 1 && tokens <= config_.positions);
   scratch.hidden.resize(tokens * hidden);
@@ -167,8 +177,10 @@ void Bert::forward(std::span<const std::int32_t> ids, BertScratch& scratch) cons
   scratch.context.resize(tokens * hidden);
   scratch.mixed.resize(tokens * hidden);
   scratch.inner.resize(tokens * inner);
+  scratch.kept.resize(kept.size() * tokens * hidden);
   embed(ids, scratch);
   record_mean(0, tokens, scratch);
+  keep_state(0, tokens, kept, scratch);
   const auto norm = [&](const Norm& weights) {
     for (std::size_t t = 0; t < tokens; ++t) {
       float* state = scratch.hidden.data() + t * hidden;
@@ -187,6 +199,7 @@ void Bert::forward(std::span<const std::int32_t> ids, BertScratch& scratch) cons
     layer.outer.apply(scratch.inner.data(), inner, tokens, scratch.mixed.data(), hidden);
     norm(layer.output_norm);
     record_mean(i + 1, tokens, scratch);
+    keep_state(i + 1, tokens, kept, scratch);
   }
 }
 

@@ -9,8 +9,10 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "encoder/bert.h"
+#include "encoder/entity_reader.h"
 #include "encoder/pooled_states.h"
 #include "encoder/text_head.h"
+#include "encoder/token_head.h"
 #include "encoder/windows.h"
 #include "json/document.h"
 #include "tokenize/unicode.h"
@@ -69,8 +71,9 @@ Bounded bound(std::string_view text) {
 struct Workspace::State {
   BertScratch scratch;
   PooledStates pooled;
-  std::vector<std::int32_t> ids;     // of the text, without special tokens
-  std::vector<std::int32_t> window;  // of one pass, with them
+  std::vector<std::int32_t> ids;          // of the text, without special tokens
+  std::vector<std::int32_t> window;       // of one pass, with them
+  std::vector<tokenize::WordSpan> spans;  // of ids, where entities are demanded
 };
 
 Workspace::Workspace() : state_(std::make_unique<State>()) {}
@@ -83,6 +86,7 @@ struct Encoder::Parts {
   tokenize::WordPiece tokenizer;
   Pooling pooling = Pooling::kMean;
   std::array<std::optional<TextHead>, kTaskCount> heads;
+  std::optional<TokenHead> token_head;
 };
 
 namespace {
@@ -108,6 +112,14 @@ std::array<std::optional<TextHead>, kTaskCount> load_heads(const std::string& mo
     }
   }
   return heads;
+}
+
+std::optional<TokenHead> load_token_head(const std::string& models, const TokenBase& base,
+                                         const tensor::Kernels& kernels) {
+  auto head = TokenHead::load(models + "/pii", base, kernels);
+  if (head) return std::move(*head);
+  if (head.error().code != Code::kIo) log::warning("no token head: {}", head.error().message);
+  return std::nullopt;
 }
 
 // Safety tasks must see everything; for the others a sample of a long text is enough.
@@ -146,17 +158,29 @@ Result<std::unique_ptr<Encoder>> Encoder::load(const std::string& base_directory
                       .hidden = config.hidden,
                       .fingerprint = bert.fingerprint()};
   auto heads = load_heads(models_directory, base, bert.kernels());
-  auto parts = std::make_unique<const Parts>(
-      Parts{std::move(bert), std::move(tokenizer), pooling, std::move(heads)});
+  auto token_head = load_token_head(
+      models_directory,
+      {.states = config.layers + 1, .hidden = config.hidden, .fingerprint = bert.fingerprint()},
+      bert.kernels());
+  auto parts = std::make_unique<const Parts>(Parts{std::move(bert), std::move(tokenizer), pooling,
+                                                   std::move(heads), std::move(token_head)});
   return std::unique_ptr<Encoder>(new Encoder(std::move(parts)));
 }
 
-// The word pieces of `text` in workspace ids, and how many there would be without limits.
-int Encoder::tokenize(std::string_view text, std::vector<std::int32_t>& ids) const {
+// The word pieces of `text` in workspace ids, and how many there would be without limits. `spans`,
+// unless null, gets the place of each.
+int Encoder::tokenize(std::string_view text, std::vector<std::int32_t>& ids,
+                      std::vector<tokenize::WordSpan>* spans) const {
   ids.clear();
+  if (spans != nullptr) spans->clear();
   const Bounded bounded = bound(text);
-  parts_->tokenizer.tokenize(bounded.head, ids);
-  parts_->tokenizer.tokenize(bounded.tail, ids);
+  parts_->tokenizer.tokenize(bounded.head, ids, spans);
+  const std::size_t head_pieces = ids.size();
+  parts_->tokenizer.tokenize(bounded.tail, ids, spans);
+  for (std::size_t i = head_pieces; spans != nullptr && i < ids.size(); ++i) {
+    (*spans)[i].begin += text.size() - bounded.tail.size();
+    (*spans)[i].end += text.size() - bounded.tail.size();
+  }
   const double per_byte =
       static_cast<double>(ids.size()) /
       static_cast<double>(std::max<std::size_t>(1, bounded.head.size() + bounded.tail.size()));
@@ -167,9 +191,16 @@ int Encoder::tokenize(std::string_view text, std::vector<std::int32_t>& ids) con
 
 Analysis Encoder::analyze(std::string_view text, Demand demand, Workspace& workspace) const {
   Analysis analysis;
-  auto& [scratch, pooled, ids, window] = *workspace.state_;
-  analysis.tokens_total = tokenize(text, ids);
+  auto& [scratch, pooled, ids, window, spans] = *workspace.state_;
+  const bool wants_entities = demands(demand, Demand::kPii);
+  analysis.tokens_total = tokenize(text, ids, wants_entities ? &spans : nullptr);
   if (demand == Demand::kNone) return analysis;
+  std::optional<EntityReader> reader;
+  std::span<const std::size_t> kept;
+  if (wants_entities && parts_->token_head) {
+    reader.emplace(text, spans, *parts_->token_head, parts_->bert.config().hidden);
+    kept = parts_->token_head->states();
+  }
 
   const BertConfig& config = parts_->bert.config();
   const auto windows = plan_windows(ids.size(), window_limits(config, demand));
@@ -180,7 +211,7 @@ Analysis Encoder::analyze(std::string_view text, Demand demand, Workspace& works
     const auto first = ids.begin() + static_cast<std::ptrdiff_t>(range.begin);
     window.insert(window.end(), first, first + static_cast<std::ptrdiff_t>(range.count));
     window.push_back(parts_->tokenizer.sep());
-    parts_->bert.forward(window, scratch);
+    parts_->bert.forward(window, scratch, kept);
     ++analysis.passes;
     pooled.assign(config, scratch, window.size());
     const float* last =
@@ -188,6 +219,11 @@ Analysis Encoder::analyze(std::string_view text, Demand demand, Workspace& works
     if (demands(demand, Demand::kEmbedding))
       add_scaled(analysis.embedding, {last, config.hidden}, part);
     classify_window(demand, pooled, part, analysis);
+    if (reader) reader->add(range, scratch);
+  }
+  if (wants_entities) {
+    analysis.entities =
+        pii::merge(identifiers_of(text), reader ? reader->entities() : std::vector<pii::Entity>());
   }
   scale_to_unit(analysis.embedding);
   analysis.tokens_seen = static_cast<int>(tokens_seen(windows));
@@ -221,6 +257,9 @@ Top top(std::span<const float> probabilities) {
   return {static_cast<int>(best - probabilities.begin()), *best};
 }
 
+const TokenHead* Encoder::token_head() const {
+  return parts_->token_head ? &*parts_->token_head : nullptr;
+}
 const TextHead* Encoder::head(Task task) const {
   const auto& head = parts_->heads[static_cast<std::size_t>(task)];
   return head ? &*head : nullptr;

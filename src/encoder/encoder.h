@@ -13,11 +13,17 @@
 
 #include "base/error.h"
 #include "encoder/task.h"
+#include "pii/entity.h"
+
+namespace signalbox::tokenize {
+struct WordSpan;
+}
 
 namespace signalbox::encoder {
 
 class PooledStates;
 class TextHead;
+class TokenHead;
 
 // The answer to one analyze(). Parts that were not demanded are empty.
 struct Analysis {
@@ -30,6 +36,9 @@ struct Analysis {
   std::span<const float> of(Task task) const {
     return probabilities[static_cast<std::size_t>(task)];
   }
+  // Personal data, in text order and without overlaps. Without a token head only what rules find,
+  // which read the whole text up to limits::kIdentifierBytesMax; names only from tokens_seen.
+  std::vector<pii::Entity> entities;
   // Word pieces that went through the base model, special tokens not counted. Fewer than
   // tokens_total: the text was too long and was looked at in windows.
   int tokens_seen = 0;
@@ -83,6 +92,8 @@ class Encoder {
   bool has_domain() const { return has(Task::kDomain); }
   // The loaded head with its labels, thresholds and version; null without one.
   const TextHead* head(Task task) const;
+  // What finds names, places and dates; null without one.
+  const TokenHead* token_head() const;
   // Floats in an embedding (384 for the shipped base).
   int dimension() const;
   // Name of the matrix kernels chosen for this CPU: "avx512-f32", "avx2-f32", "scalar-f32".
@@ -93,7 +104,8 @@ class Encoder {
 
  private:
   struct Parts;
-  int tokenize(std::string_view text, std::vector<std::int32_t>& ids) const;
+  int tokenize(std::string_view text, std::vector<std::int32_t>& ids,
+               std::vector<tokenize::WordSpan>* spans) const;
   // Adds what the demanded heads say about one of a text's windows; `part` is its share in a mean.
   void classify_window(Demand demand, const PooledStates& pooled, float part,
                        Analysis& analysis) const;

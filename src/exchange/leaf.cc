@@ -6,7 +6,7 @@
 namespace signalbox::exchange {
 namespace {
 
-constexpr std::array<std::pair<LeafKind, std::string_view>, 14> kTypes = {{
+constexpr std::array<std::pair<LeafKind, std::string_view>, 15> kTypes = {{
     {LeafKind::kMetadata, "metadata"},
     {LeafKind::kAuthz, "authz"},
     {LeafKind::kConversation, "conversation"},
@@ -17,6 +17,7 @@ constexpr std::array<std::pair<LeafKind, std::string_view>, 14> kTypes = {{
     {LeafKind::kDomain, "domain"},
     {LeafKind::kEmbedding, "embedding"},
     {LeafKind::kJailbreak, "jailbreak"},
+    {LeafKind::kPii, "pii"},
     {LeafKind::kComplexity, "complexity"},
     {LeafKind::kFactCheck, "fact_check"},
     {LeafKind::kUserFeedback, "user_feedback"},
@@ -40,6 +41,7 @@ CostTier cost_tier(LeafKind kind) {
     case LeafKind::kDomain:
     case LeafKind::kEmbedding:
     case LeafKind::kJailbreak:
+    case LeafKind::kPii:
     case LeafKind::kComplexity:
     case LeafKind::kFactCheck:
     case LeafKind::kUserFeedback:

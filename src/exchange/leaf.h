@@ -23,6 +23,7 @@ enum class LeafKind : std::uint8_t {
   kDomain,
   kEmbedding,
   kJailbreak,
+  kPii,
   kComplexity,
   kFactCheck,
   kUserFeedback,

@@ -1,26 +1,20 @@
-// The operator's API: POST /api/v1/eval tells how a request would be routed, without asking any engine.
+// The operator's API: how a request would be routed, what the classifiers say, what is loaded. Nothing here asks an engine.
 #pragma once
 
 #include <string>
 #include <string_view>
 
-#include "exchange/exchange.h"
-#include "net/loop.h"
 #include "net/task.h"
-#include "pipeline/snapshot.h"
+#include "pipeline/api_call.h"
 
 namespace signalbox::pipeline {
 
+// True for /api/v1/... and /info/....
 bool is_api_path(std::string_view path);
+// True for OpenAI's embeddings request of the built-in model, unless the configuration serves a model of that name.
+bool asks_built_in_embedding(const exchange::Request& request, const config::Config& config);
 
-struct ApiCall {
-  const exchange::ClientRequest& client;
-  const exchange::Identity& identity;
-  const Snapshot& snapshot;
-  net::Loop& loop;
-};
-
-// JSON body of the answer. Errors: kInvalidArgument (no text), kModelNotFound (the model names no routing), kNotFound.
+// JSON body of the answer. Errors: kNotFound, kMethodNotAllowed, those of the handlers.
 net::Task<Result<std::string>> answer_api(ApiCall call);
 
 }  // namespace signalbox::pipeline

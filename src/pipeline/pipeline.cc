@@ -6,6 +6,7 @@
 
 #include "api/error_body.h"
 #include "base/hash.h"
+#include "pipeline/api_embed.h"
 #include "pipeline/api_routes.h"
 #include "pipeline/local.h"
 #include "pipeline/naming.h"
@@ -97,6 +98,13 @@ net::Task<Result<void>> Pipeline::run(Flow* flow) {
   }
   // The engine must see what we judged, so the whole body is validated before anything looks at it.
   SBX_CO_CHECK_OK(read(*flow));
+  // Our own embeddings cost no engine.
+  if (asks_built_in_embedding(exchange.request, flow->config())) {
+    exchange.path = exchange::ResponsePath::kLocal;
+    const ApiCall call{exchange.client, exchange.identity, *flow->snapshot, loop_};
+    SBX_CO_TRY(auto body, co_await openai_embeddings(call));
+    co_return co_await send(flow, 200, answer_headers(*flow, "application/json"), std::move(body));
+  }
   // Signals and decision, only for names that ask for them: a concrete model costs no classifier.
   SBX_CO_CHECK_OK(co_await decide(flow));
   // Edits that hold for every candidate; an answer of our own ends here, before any engine is bothered.

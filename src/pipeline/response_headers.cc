@@ -34,6 +34,7 @@ void add_matched(const HeaderInputs& inputs, http::Headers& headers) {
       {exchange::LeafKind::kDomain, "x-vsr-matched-domains"},
       {exchange::LeafKind::kLanguage, "x-vsr-matched-language"},
       {exchange::LeafKind::kJailbreak, "x-vsr-matched-jailbreak"},
+      {exchange::LeafKind::kPii, "x-vsr-matched-pii"},
       {exchange::LeafKind::kComplexity, "x-vsr-matched-complexity"},
       {exchange::LeafKind::kFactCheck, "x-vsr-matched-fact-check"},
       {exchange::LeafKind::kUserFeedback, "x-vsr-matched-user-feedback"},

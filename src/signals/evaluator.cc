@@ -4,6 +4,9 @@
 #include <array>
 #include <utility>
 
+#include "encoder/entity_reader.h"
+#include "encoder/token_head.h"
+
 namespace signalbox::signals {
 
 using exchange::LeafKind;
@@ -134,6 +137,14 @@ void Evaluator::evaluate(std::span<const std::uint32_t> leaves, const Inputs& in
   }
 }
 
+namespace {
+
+bool sees_names(const encoder::Encoder* encoder) {
+  return encoder != nullptr && encoder->token_head() != nullptr;
+}
+
+}  // namespace
+
 encoder::Demand Evaluator::encoder_demand(std::span<const std::uint32_t> leaves,
                                           bool want_category) const {
   auto demand = encoder::Demand::kNone;
@@ -141,6 +152,8 @@ encoder::Demand Evaluator::encoder_demand(std::span<const std::uint32_t> leaves,
   for (const std::uint32_t leaf : leaves) {
     if (slots_[leaf].kind == LeafKind::kEmbedding) demand |= encoder::Demand::kEmbedding;
     if (slots_[leaf].kind == LeafKind::kDomain) domain = true;
+    if (slots_[leaf].kind == LeafKind::kPii && sees_names(encoder_))
+      demand |= encoder::Demand::kPii;
     if (const auto task = task_of(slots_[leaf].kind)) demand |= encoder::demand_of(*task);
   }
   if (!domain || encoder_ == nullptr) return demand;
@@ -192,6 +205,32 @@ void Evaluator::apply(const encoder::Analysis& analysis, std::span<const std::ui
     verdict = domains_.judge(domains_.compare(analysis.embedding), exchange::Rung::kEmbedding);
   }
   settle(leaves, verdict, analysis, inputs, values, out);
+  settle_pii(leaves, &analysis, nullptr, inputs, values);
+}
+
+bool Evaluator::wants_history(std::span<const std::uint32_t> leaves) const {
+  return std::ranges::any_of(leaves, [this](std::uint32_t leaf) {
+    return slots_[leaf].kind == LeafKind::kPii && pii_.wants_history(slots_[leaf].rule);
+  });
+}
+
+void Evaluator::settle_pii(std::span<const std::uint32_t> leaves, const encoder::Analysis* prompt,
+                           const encoder::Analysis* history, const Inputs& inputs,
+                           std::span<exchange::SignalValue> values) const {
+  const auto is_pii = [this](std::uint32_t leaf) { return slots_[leaf].kind == LeafKind::kPii; };
+  if (std::ranges::none_of(leaves, is_pii)) return;
+  PiiRules::Found found;
+  found.names_seen = sees_names(encoder_) && prompt != nullptr;
+  found.prompt =
+      found.names_seen ? prompt->entities : encoder::identifiers_of(inputs.request.user_text);
+  if (wants_history(leaves)) {
+    const std::string earlier = history_text(inputs.request);
+    found.history_names_seen = history != nullptr || earlier.empty();
+    found.history = history != nullptr ? history->entities : encoder::identifiers_of(earlier);
+  }
+  for (const std::uint32_t leaf : leaves) {
+    if (is_pii(leaf)) values[leaf] = pii_.evaluate(slots_[leaf].rule, found);
+  }
 }
 
 DomainVerdict Evaluator::judge_keywords(std::string_view text) const {
@@ -206,6 +245,18 @@ DomainVerdict Evaluator::judge_keywords(std::string_view text) const {
 void Evaluator::degrade(std::span<const std::uint32_t> leaves, const Inputs& inputs,
                         std::span<exchange::SignalValue> values, exchange::Signals& out) const {
   settle(leaves, judge_keywords(inputs.request.user_text), {}, inputs, values, out);
+  settle_pii(leaves, nullptr, nullptr, inputs, values);
+}
+
+net::Task<std::optional<encoder::Analysis>> Evaluator::ask(std::string text, encoder::Demand demand,
+                                                           Encoding encoding) {
+  if (encoding.pool == nullptr || demand == encoder::Demand::kNone) co_return std::nullopt;
+  const net::OneShot<encoder::Analysis> answer(encoding.loop);
+  const bool accepted = encoding.pool->submit(
+      std::move(text), demand, [answer](encoder::Analysis done) { answer.set(std::move(done)); },
+      encoding.deadline);
+  if (!accepted) co_return std::nullopt;
+  co_return co_await answer.wait(encoding.deadline);
 }
 
 net::Task<void> Evaluator::evaluate_encoder(std::span<const std::uint32_t> leaves, Inputs inputs,
@@ -213,18 +264,20 @@ net::Task<void> Evaluator::evaluate_encoder(std::span<const std::uint32_t> leave
                                             exchange::Signals& out, Encoding encoding) const {
   const TimePoint start = clock_.now();
   const encoder::Demand demand = encoder_demand(leaves, encoding.want_category);
-  std::optional<encoder::Analysis> analysis;
-  if (encoding.pool != nullptr && demand != encoder::Demand::kNone) {
-    const net::OneShot<encoder::Analysis> answer(encoding.loop);
-    const bool accepted = encoding.pool->submit(
-        std::string(inputs.request.user_text), demand,
-        [answer](encoder::Analysis done) { answer.set(std::move(done)); }, encoding.deadline);
-    if (accepted) analysis = co_await answer.wait(encoding.deadline);
-  }
+  const auto analysis = co_await ask(std::string(inputs.request.user_text), demand, encoding);
   if (analysis) {
     apply(*analysis, leaves, inputs, values, out);
   } else {
     degrade(leaves, inputs, values, out);
+  }
+  // Earlier messages are another text, so they cost passes of their own, and only where a rule asks.
+  if (wants_history(leaves) && sees_names(encoder_)) {
+    const auto history =
+        co_await ask(history_text(inputs.request), encoder::Demand::kPii, encoding);
+    const bool answered = analysis && !analysis->failed();
+    const bool read = history && !history->failed();
+    settle_pii(leaves, answered ? &*analysis : nullptr, read ? &*history : nullptr, inputs, values);
+    if (read) out.encoder_passes += static_cast<std::uint32_t>(history->passes);
   }
   const Duration spent = clock_.now() - start;
   out.encoder_time += spent;

@@ -36,6 +36,7 @@
 #include "signals/language_model.h"
 #include "signals/literal_matcher.h"
 #include "signals/metadata.h"
+#include "signals/pii.h"
 #include "signals/structure.h"
 
 namespace signalbox::signals {
@@ -127,6 +128,13 @@ class Evaluator {
                           std::span<exchange::SignalValue> values, exchange::Signals& out) const;
   bool surely_foreign(std::string_view text) const;
   DomainVerdict judge_keywords(std::string_view text) const;
+  // Null where the encoder was not asked or had no answer.
+  void settle_pii(std::span<const std::uint32_t> leaves, const encoder::Analysis* prompt,
+                  const encoder::Analysis* history, const Inputs& inputs,
+                  std::span<exchange::SignalValue> values) const;
+  bool wants_history(std::span<const std::uint32_t> leaves) const;
+  static net::Task<std::optional<encoder::Analysis>> ask(std::string text, encoder::Demand demand,
+                                                         Encoding encoding);
   void settle(std::span<const std::uint32_t> leaves, const DomainVerdict& verdict,
               const encoder::Analysis& analysis, const Inputs& inputs,
               std::span<exchange::SignalValue> values, exchange::Signals& out) const;
@@ -136,6 +144,7 @@ class Evaluator {
   Keywords keywords_;
   Structures structures_;
   Contexts contexts_;
+  PiiRules pii_;
   Conversations conversations_;
   MetadataRules metadata_;
   RoleBindings roles_;

@@ -46,6 +46,7 @@ Result<void> Evaluator::compile(const config::Signals& signals, const Models& mo
   language_model_ = models.language;
   metadata_ = MetadataRules(signals.metadata, settings.metadata_headers);
   contexts_ = Contexts(signals.contexts);
+  pii_ = PiiRules(signals.pii);
   domains_ = Domains(signals.domains, static_cast<float>(settings.domain_threshold),
                      settings.domain_fallback_category);
   SBX_TRY(roles_, RoleBindings::compile(signals.role_bindings));
@@ -105,6 +106,10 @@ Result<Evaluator::Slot> Evaluator::bind(const exchange::Leaf& leaf,
     case LeafKind::kEmbedding:
       rule = index_of(signals.embeddings, leaf.name);
       if (rule) slot.threshold = signals.embeddings[*rule].threshold;
+      break;
+    case LeafKind::kPii:
+      rule = index_of(signals.pii, leaf.name);
+      if (rule && pii_.threshold(*rule) > 0) slot.threshold = pii_.threshold(*rule);
       break;
     case LeafKind::kJailbreak:
     case LeafKind::kComplexity:

@@ -72,6 +72,39 @@ TEST(WordPiece, AWordOfMoreThanAHundredCharactersIsUnknown) {
   EXPECT_EQ(tokenize(*tokenizer, std::string(101, 'a')), (Ids{0}));
 }
 
+TEST(WordPiece, EachPieceKnowsTheBytesOfItsWord) {
+  Ids ids;
+  std::vector<WordSpan> words;
+  const std::string text = "unaffable CAF\xC3\x89? [SEP]\xE4\xB8\xAD";
+  small().tokenize(text, ids, &words);
+  const std::vector<WordSpan> expected{{0, 9},   {0, 9},   {0, 9},  {10, 15},
+                                       {15, 16}, {17, 22}, {22, 25}};
+  EXPECT_EQ(words, expected);
+  EXPECT_EQ(ids.size(), words.size());
+}
+
+RC_GTEST_PROP(WordPiece, WordSpansLieInsideTheTextInOrder,
+              (const std::vector<std::string>& parts)) {
+  std::string text;
+  for (const std::string& part : parts) {
+    text += part + *rc::gen::element<std::string>(" ", "e\xCC\x81", "[SEP]", "\xE4\xB8\xAD",
+                                                  "\xF0\x9F", "?");
+  }
+  Ids ids, plain;
+  std::vector<WordSpan> words;
+  small().tokenize(text, ids, &words);
+  small().tokenize(text, plain);
+  RC_ASSERT(ids == plain);
+  RC_ASSERT(ids.size() == words.size());
+  std::size_t at = 0;
+  for (const WordSpan& word : words) {
+    RC_ASSERT(word.begin >= at);
+    RC_ASSERT(word.begin < word.end);
+    RC_ASSERT(word.end <= text.size());
+    at = word.begin;
+  }
+}
+
 TEST(WordPiece, InvalidUtf8IsDroppedLikeTheReplacementCharacter) {
   EXPECT_EQ(tokenize(small(), "a\xFF\xC3"), (Ids{9}));
   EXPECT_EQ(tokenize(small(),

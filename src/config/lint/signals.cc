@@ -115,6 +115,7 @@ void check_all_unused(const Program& program, const Used& used, Findings& findin
   check_unused(program, signals.metadata, "metadata", "metadata", used, findings);
   check_unused(program, signals.role_bindings, "role_bindings", "authz", used, findings);
   check_unused(program, signals.jailbreaks, "jailbreak", "jailbreak", used, findings);
+  check_unused(program, signals.pii, "pii", "pii", used, findings);
   check_unused(program, signals.fact_checks, "fact_check", "fact_check", used, findings);
   check_unused(program, signals.user_feedbacks, "user_feedbacks", "user_feedback", used, findings);
 }

@@ -5,6 +5,7 @@
 
 #include "config/tables/bind.h"
 #include "config/tables/tables.h"
+#include "pii/entity.h"
 
 namespace signalbox::config {
 
@@ -51,7 +52,7 @@ constexpr std::array<Kind, 20> kKinds = {{
     {"complexity", "complexity", ""},
     {"modality", "modality", "NamedRule"},
     {"jailbreak", "jailbreak", ""},
-    {"pii", "pii", "PIIRule"},
+    {"pii", "pii", ""},
     {"kb", "kb", "KBSignalRule"},
     {"events", "event", "EventRule"},
     {"classifiers", "classifier", "ClassifierSignalRule"},
@@ -325,6 +326,32 @@ const Schema& jailbreak_schema() {
   return schema;
 }
 
+const Schema& pii_schema() {
+  using R = PiiRule;
+  static const Schema schema{
+      .name = "routing.signals.pii[]",
+      .fields = {row<&R::name>("name", kRuleName).required(),
+                 row<&R::description>("description", kDescription),
+                 row<&R::threshold>("threshold",
+                                    "Least confidence; 0 stands for the classifier's own, by type.")
+                     .range(0, 1)
+                     .in("0..1"),
+                 row<&R::types_allowed>("pii_types_allowed",
+                                        "Kinds of personal data that do not make it match."),
+                 row<&R::include_history>("include_history",
+                                          "Look at earlier messages too, not only the last.")},
+      .after = [](Reader& reader, const Node& node, void* object) {
+        for (const std::string& name : static_cast<R*>(object)->types_allowed) {
+          if (pii::parse_type(name)) continue;
+          const auto* allowed = node.entry("pii_types_allowed");
+          reader.warning("unknown-pii-type", allowed ? allowed->mark : node.mark,
+                         fmt::format("{} is no kind of personal data that is recognised", name),
+                         "see GET /info/classifier for the kinds");
+        }
+      }};
+  return schema;
+}
+
 const Schema& complexity_schema() {
   static const Schema schema =
       head_rule("routing.signals.complexity[]", "ComplexityRule",
@@ -396,6 +423,7 @@ const Schema& signals_schema() {
                                     "Who asks, from identity headers of trusted peers."),
             list<&S::jailbreaks>("jailbreak", jailbreak_schema,
                                  "Attempts to talk the model out of its rules."),
+            list<&S::pii>("pii", pii_schema, "Personal data in the prompt."),
             list<&S::complexities>("complexity", complexity_schema,
                                    "How much reasoning the prompt needs."),
             list<&S::fact_checks>("fact_check", fact_check_schema,
