@@ -68,6 +68,8 @@ class Bert {
   const BertConfig& config() const { return config_; }
   const tensor::Kernels& kernels() const { return *format_.kernels; }
   const tensor::Format& format() const { return format_; }
+  // Kernels and number format in words, such as "avx512-int8".
+  const std::string& format_name() const { return format_name_; }
   const std::string& fingerprint() const { return fingerprint_; }
 
  private:
@@ -92,6 +94,7 @@ class Bert {
 
   BertConfig config_;
   tensor::Format format_;
+  std::string format_name_;
   MappedFile file_;
   Tensor words_;                  // into file_
   std::vector<float> positions_;  // [positions][hidden], token type 0 added

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <array>
 #include <cmath>
 #include <numbers>
@@ -15,6 +17,10 @@ Result<Bert> Bert::load(const std::string& path, const BertConfig& config, const
   Bert bert;
   bert.config_ = config;
   bert.format_ = format;
+  bert.format_name_ =
+      format.precision == tensor::Precision::kF32
+          ? std::string(format.kernels->name)
+          : fmt::format("{}-{}", format.dot->name, tensor::precision_name(format.precision));
   SBX_ASSERT(format.precision != tensor::Precision::kBf16 || format.dot->has_bf16());
   SBX_TRY(bert.file_, MappedFile::open(path, limits::kModelFileBytesMax));
   SBX_TRY(const auto file, Safetensors::parse(bert.file_.bytes()));

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "encoder/bert.h"
 #include "encoder/domain_head.h"
+#include "encoder/number_format.h"
 #include "encoder/windows.h"
 #include "json/document.h"
 #include "tokenize/unicode.h"
@@ -85,7 +86,8 @@ Encoder::Encoder(std::unique_ptr<const Parts> parts) : parts_(std::move(parts)) 
 Encoder::~Encoder() = default;
 
 Result<std::unique_ptr<Encoder>> Encoder::load(const std::string& base_directory,
-                                               const std::string& models_directory) {
+                                               const std::string& models_directory,
+                                               std::optional<tensor::Precision> precision) {
   SBX_TRY(const auto config_text,
           read_file(base_directory + "/config.json", limits::kModelMetadataBytesMax));
   SBX_TRY(const auto config, BertConfig::parse(config_text));
@@ -96,7 +98,8 @@ Result<std::unique_ptr<Encoder>> Encoder::load(const std::string& base_directory
   }
   if (config.positions <= kSpecials)
     return fail(Code::kCorrupt, base_directory + ": no positions for any text");
-  SBX_TRY(auto bert, Bert::load(base_directory + "/model.safetensors", config));
+  SBX_TRY(const auto format, choose_format(precision));
+  SBX_TRY(auto bert, Bert::load(base_directory + "/model.safetensors", config, format));
   SBX_TRY(const auto pooling, read_pooling(base_directory + "/1_Pooling/config.json"));
   std::optional<DomainHead> domain;
   auto head = DomainHead::load(models_directory + "/domain", config.hidden, config.layers,
@@ -175,7 +178,7 @@ Top top(std::span<const float> probabilities) {
 std::span<const std::string_view> Encoder::domain_labels() { return domain_label_names(); }
 bool Encoder::has_domain() const { return parts_->domain.has_value(); }
 int Encoder::dimension() const { return static_cast<int>(parts_->bert.config().hidden); }
-std::string_view Encoder::kernel() const { return parts_->bert.kernels().name; }
+std::string_view Encoder::kernel() const { return parts_->bert.format_name(); }
 std::string_view Encoder::domain_version() const {
   return parts_->domain ? std::string_view(parts_->domain->version()) : std::string_view();
 }

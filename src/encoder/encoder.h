@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "tensor/precision.h"
 
 namespace signalbox::encoder {
 
@@ -67,9 +68,10 @@ class Encoder {
   // tokenizer.json) and the heads that were trained for it (domain/). Packs the weights: 0.1 s.
   // Errors: kIo (missing file), kCorrupt (damaged or hostile file), kUnsupported (another
   // architecture). A head that is missing, damaged or made for other weights is logged and left
-  // out: see has_domain().
+  // out: see has_domain(). For `precision` see choose_format() of number_format.h.
   static Result<std::unique_ptr<Encoder>> load(const std::string& base_directory,
-                                               const std::string& models_directory);
+                                               const std::string& models_directory,
+                                               std::optional<tensor::Precision> precision = {});
   ~Encoder();
 
   // Never throws for any bytes; invalid UTF-8 counts as U+FFFD. Long texts are looked at in
@@ -84,7 +86,7 @@ class Encoder {
   bool has_domain() const;
   // Floats in an embedding (384 for the shipped base).
   int dimension() const;
-  // Name of the matrix kernels chosen for this CPU: "avx512-f32", "avx2-f32", "scalar-f32".
+  // Kernels and number format of the base passes: "avx512-int8", "avx2-f32", "scalar-f32", ...
   std::string_view kernel() const;
   // Version of the domain head's training, from its metadata; empty without a head.
   std::string_view domain_version() const;

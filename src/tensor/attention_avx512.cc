@@ -10,11 +10,9 @@
 namespace signalbox::tensor {
 namespace {
 
-constexpr std::size_t kQueryVectors = 4;  // of a block of queries, at most
-constexpr std::size_t kQueryBlock = kQueryVectors * kLanes;
-// Keys whose scores are held at once: 32 KiB of them fit the first-level cache beside the rest. The
-// softmax over more keys is corrected as the blocks go by.
-constexpr std::size_t kKeyBlock = 128;
+constexpr std::size_t kQueryBlock = kAttentionQueries;
+constexpr std::size_t kQueryVectors = kQueryBlock / kLanes;
+constexpr std::size_t kKeyBlock = kAttentionKeys;
 
 // Where each part of the scratch space begins; a pair is two bf16 in four bytes.
 struct Scratch {
@@ -305,11 +303,6 @@ void attend_queries(const Attention& a, const Scratch& s, std::size_t head, std:
 }
 
 }  // namespace
-
-std::size_t attention_scratch(std::size_t tokens, std::size_t width) {
-  return round_up(tokens * pairs_of(width), kLanes) + round_up((tokens + 1) / 2 * width, kLanes) +
-         (round_up(pairs_of(width), kLanes) + kKeyBlock + round_up(width, kLanes)) * kQueryBlock;
-}
 
 void attend_avx512(const Attention& a) {
   const Scratch s = divide(a);

@@ -57,7 +57,11 @@ struct Attention {
   std::size_t context_stride = 0;
   std::span<float> scratch;  // attention_scratch(tokens, width), on a cache line
 };
-// Floats of scratch space that attention needs. About 4 bytes * (tokens * width + 16,000).
+// The fast kernel takes so many queries at a time against so many keys: the scores, 32 KiB, fit the
+// first-level cache beside the rest. The softmax over more keys is corrected as blocks of them go by.
+inline constexpr std::size_t kAttentionQueries = 64;
+inline constexpr std::size_t kAttentionKeys = 128;
+// Floats of scratch space that attention needs: about tokens * width + 16,000.
 std::size_t attention_scratch(std::size_t tokens, std::size_t width);
 
 struct DotKernels {
