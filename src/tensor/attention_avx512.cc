@@ -122,6 +122,7 @@ void pack_queries(const Attention& a, std::size_t head, std::size_t first, std::
   for (std::size_t v = 0; v < vectors; ++v) {
     for (std::size_t i = 0; i < a.width; i += 2 * kLanes) {
       __m512i block[16];
+#pragma GCC unroll 16
       for (std::size_t r = 0; r < 16; ++r) {
         const std::size_t query = v * kLanes + r;
         block[r] = query < count ? _mm512_maskz_loadu_epi16(
@@ -130,6 +131,7 @@ void pack_queries(const Attention& a, std::size_t head, std::size_t first, std::
                                  : _mm512_setzero_si512();
       }
       transpose16(block);
+#pragma GCC unroll 16
       for (std::size_t r = 0; r < 16; ++r)
         _mm512_storeu_si512(out + (i / 2 + r) * row_lanes + v * kLanes, block[r]);
     }
@@ -250,6 +252,7 @@ void write_answers(Block<kVectors>& block, std::size_t head, std::size_t first, 
     const __m512 share = _mm512_div_ps(_mm512_set1_ps(1.0f), block.sum[v]);
     for (std::size_t i = 0; i < a.width; i += kLanes) {
       __m512i turned[16];
+#pragma GCC unroll 16
       for (std::size_t r = 0; r < 16; ++r) {
         turned[r] = _mm512_castps_si512(_mm512_mul_ps(
             _mm512_loadu_ps(block.s.answers + ((i + r) * kVectors + v) * kLanes), share));

@@ -147,24 +147,50 @@ inline __mmask16 lanes_of(std::size_t left) {
   return left >= kLanes ? 0xffff : static_cast<__mmask16>((1U << left) - 1);
 }
 
-void quantise(const float* x, std::size_t count, std::uint8_t* out, float* scale, float* zero) {
-  __m512 low = _mm512_set1_ps(x[0]), high = low;
-  for (std::size_t i = 0; i < count; i += kLanes) {
-    const __m512 value = _mm512_mask_loadu_ps(low, lanes_of(count - i), x + i);
-    low = _mm512_min_ps(low, value);
-    high = _mm512_max_ps(high, _mm512_mask_loadu_ps(high, lanes_of(count - i), x + i));
+// 64 floats from x + at, `otherwise` past `count`.
+inline void load_line(const float* x, std::size_t at, std::size_t count, __m512 otherwise,
+                      __m512 (&out)[4]) {
+  if (at + 4 * kLanes <= count) {
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < 4; ++v) out[v] = _mm512_loadu_ps(x + at + v * kLanes);
+    return;
   }
-  const float bottom = _mm512_reduce_min_ps(low), top = _mm512_reduce_max_ps(high);
+#pragma GCC unroll 4
+  for (std::size_t v = 0; v < 4; ++v) {
+    const std::size_t first = at + v * kLanes;
+    out[v] = first < count ? _mm512_mask_loadu_ps(otherwise, lanes_of(count - first), x + first)
+                           : otherwise;
+  }
+}
+
+void quantise(const float* x, std::size_t count, std::uint8_t* out, float* scale, float* zero) {
+  const __m512 first = _mm512_set1_ps(x[0]);
+  __m512 low[2] = {first, first}, high[2] = {first, first}, part[4];
+  for (std::size_t i = 0; i < count; i += 4 * kLanes) {
+    load_line(x, i, count, first, part);
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < 4; ++v) {
+      low[v % 2] = _mm512_min_ps(low[v % 2], part[v]);
+      high[v % 2] = _mm512_max_ps(high[v % 2], part[v]);
+    }
+  }
+  const float bottom = _mm512_reduce_min_ps(_mm512_min_ps(low[0], low[1]));
+  const float top = _mm512_reduce_max_ps(_mm512_max_ps(high[0], high[1]));
   *scale = top > bottom ? (top - bottom) / 255.0f : 1.0f;
   const float inverse = 1.0f / *scale;
   *zero = -bottom * inverse;
   const __m512 factor = _mm512_set1_ps(inverse), shift = _mm512_set1_ps(*zero);
-  for (std::size_t i = 0; i < count; i += kLanes) {
-    const __m512 value = _mm512_maskz_loadu_ps(lanes_of(count - i), x + i);
-    const __m512i level = _mm512_cvtps_epi32(_mm512_fmadd_ps(value, factor, shift));
-    // Signed to unsigned with saturation needs the negative ones away first.
-    const __m512i positive = _mm512_max_epi32(level, _mm512_setzero_si512());
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i), _mm512_cvtusepi32_epi8(positive));
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  for (std::size_t i = 0; i < count; i += 4 * kLanes) {
+    load_line(x, i, count, first, part);
+    __m512i level[4];
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < 4; ++v)
+      level[v] = _mm512_cvtps_epi32(_mm512_fmadd_ps(part[v], factor, shift));
+    // Packing saturates to 0..255 and interleaves by 128-bit lanes.
+    const __m512i bytes = _mm512_packus_epi16(_mm512_packs_epi32(level[0], level[1]),
+                                              _mm512_packs_epi32(level[2], level[3]));
+    _mm512_storeu_si512(out + i, _mm512_permutexvar_epi32(order, bytes));
   }
 }
 
