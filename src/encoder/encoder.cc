@@ -74,6 +74,7 @@ Workspace::Workspace() : state_(std::make_unique<State>()) {}
 Workspace::~Workspace() = default;
 Workspace::Workspace(Workspace&&) noexcept = default;
 Workspace& Workspace::operator=(Workspace&&) noexcept = default;
+void Workspace::set_crew(tensor::Crew* crew) { state_->scratch.crew = crew; }
 
 struct Encoder::Parts {
   Bert bert;

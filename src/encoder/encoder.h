@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "tensor/crew.h"
 #include "tensor/precision.h"
 
 namespace signalbox::encoder {
@@ -55,6 +56,8 @@ class Workspace {
   ~Workspace();
   Workspace(Workspace&&) noexcept;
   Workspace& operator=(Workspace&&) noexcept;
+  // Threads that may help with long texts; null (the default): nobody. Outlives the Workspace.
+  void set_crew(tensor::Crew* crew);
 
  private:
   friend class Encoder;

@@ -19,7 +19,9 @@ void relax() {
 
 void Barrier::arrive_and_wait() {
   const std::uint32_t round = round_.load(std::memory_order_relaxed);
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == members_) {
+  // Read before arriving: afterwards the others may be on their way to the next crew.
+  const std::size_t members = members_.load(std::memory_order_relaxed);
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == members) {
     arrived_.store(0, std::memory_order_relaxed);
     round_.store(round + 1, std::memory_order_release);
     round_.notify_all();

@@ -15,11 +15,14 @@ class Barrier {
   // `spins`: how many polls before sleeping; 0 under a CPU quota, where spinning eats the budget of
   // the thread that is waited for.
   explicit Barrier(std::size_t members, int spins) : members_(members), spins_(spins) {}
+  // For another crew. Only when every member has arrived as often as the others; those that have not
+  // returned from their last wait yet do so undisturbed.
+  void set_members(std::size_t members) { members_ = members; }
   // Returns when all members have called it. What they wrote before is visible to all after.
   void arrive_and_wait();
 
  private:
-  const std::size_t members_;
+  std::atomic<std::size_t> members_;
   const int spins_;
   std::atomic<std::size_t> arrived_ = 0;
   std::atomic<std::uint32_t> round_ = 0;
@@ -40,7 +43,7 @@ class Crew {
   virtual ~Crew() = default;
   // Members of the largest crew, the caller counted.
   virtual std::size_t size_max() const = 0;
-  // Runs `work` on this thread (rank 0) and on however many others are idle at this moment, none
+  // Not for two calls at once. Runs `work` on this thread (rank 0) and on however many others are idle at this moment, none
   // included; returns when all are done. `work` must not throw.
   virtual void run(const std::function<void(const Member&)>& work) = 0;
 };
