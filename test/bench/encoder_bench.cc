@@ -1,7 +1,9 @@
-// One round of ./dev bench encoder, for test/bench/encoder.py: a line of JSON for each case, with our figure and the limit, which
-// is the time that oneDNN needs for the matrix products of the same pass alone, in the same format on the same core. What lies
-// between is softmax, LayerNorm, GELU, quantisation and memory. `--cores 1` measures passes on one core (pin it), `--cores 2` what
-// two cores do.
+// One round of ./dev bench encoder, for test/bench/encoder.py: a line of JSON for each case, with
+// our figure and a limit. gemm-limit is the time that oneDNN needs for the matrix products of the
+// same pass alone, in the same format on the same core; rate-limit is what the arithmetic takes at
+// the best rate that oneDNN reaches anywhere. What lies between is softmax, LayerNorm, GELU,
+// quantisation and memory. `--cores 1` measures passes on one core (pin it), `--cores 2` what two
+// cores do.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -73,7 +75,8 @@ Types types_of(Precision precision) {
   return {};
 }
 
-// One product [batch][rows x depth] * [batch][depth x columns], weights in whatever layout oneDNN likes best.
+// One product [batch][rows x depth] * [batch][depth x columns], weights in whatever layout oneDNN
+// likes best.
 class Product {
  public:
   Product(const dnnl::engine& engine, const Types& types, dnnl::memory::dim batch,
@@ -135,8 +138,8 @@ double gemm_limit(const encoder::BertConfig& config, Precision precision, std::s
   });
 }
 
-// The best rate of oneDNN on large products of the model's shapes, in operations a millisecond: as near to what the core can do
-// as anything gets.
+// The best rate of oneDNN on large products of the model's shapes, in operations a millisecond: as
+// near to what the core can do as anything gets.
 double best_rate(const encoder::BertConfig& config, Precision precision) {
   constexpr dnnl::memory::dim kRows = 504;
   dnnl::engine engine(dnnl::engine::kind::cpu, 0);
