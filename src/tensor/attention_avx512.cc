@@ -218,11 +218,19 @@ void in_tiles(std::size_t first, std::size_t count, Tile tile) {
   if constexpr (kRows > 1) in_tiles<kVectors, (kRows > 4 ? 4 : kRows / 2)>(first, count, tile);
 }
 
+// Words 0, 16, 1, 17, ...
+inline __m512i interleaving() {
+  const __m512i first = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  return _mm512_or_si512(first,
+                         _mm512_slli_epi32(_mm512_add_epi32(first, _mm512_set1_epi32(16)), 16));
+}
+
 // Scores to probabilities, in pairs of keys, over the same memory: a pair is written where the
 // scores of both have been read.
 template <std::size_t kVectors>
 void soften(Block<kVectors>& block) {
   float* scores = block.s.scores;
+  const __m512i order = interleaving();
   for (std::size_t key = 0; key < block.keys; key += 2) {
     const float* from = scores + key * kVectors * kLanes;
     float* to = scores + key / 2 * kVectors * kLanes;
@@ -235,11 +243,9 @@ void soften(Block<kVectors>& block) {
             exp2_of(_mm512_sub_ps(_mm512_loadu_ps(from + (kVectors + v) * kLanes), block.top[v]));
       }
       block.sum[v] = _mm512_add_ps(block.sum[v], _mm512_add_ps(first, second));
-      const __m512i low =
-          _mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(first)));
-      const __m512i high =
-          _mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(second)));
-      _mm512_storeu_si512(to + v * kLanes, pair_up(low, high));
+      // Both as bf16 halves of one register, then lane by lane.
+      const auto halves = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(second, first));
+      _mm512_storeu_si512(to + v * kLanes, _mm512_permutexvar_epi16(order, halves));
     }
   }
 }

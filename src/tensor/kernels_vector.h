@@ -2,10 +2,6 @@
 // see vector_math.h for the rules.
 #pragma once
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 #include "tensor/kernels.h"
 #include "tensor/vector_math.h"
 
@@ -124,26 +120,48 @@ void softmax(float* row, std::size_t count) {
   for (std::size_t i = whole; i < count; ++i) row[i] *= factor;
 }
 
+// Sums over several vectors at a time: a single chain of additions would wait for each of them.
+constexpr std::size_t kChains = 4;
+
+// out = x + residual; returns the sum. The first `whole` floats only.
+inline float add_rows(const float* x, const float* residual, std::size_t whole, float* out) {
+  Floats sums[kChains] = {};
+  for (std::size_t i = 0; i < whole; i += kChains * kLanes) {
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < kChains; ++v) {
+      const std::size_t at = i + v * kLanes;
+      if (at >= whole) break;
+      Floats value = load(x + at);
+      if (residual != nullptr) value += load(residual + at);
+      sums[v] += value;
+      store(out + at, value);
+    }
+  }
+  return sum_of((sums[0] + sums[1]) + (sums[2] + sums[3]));
+}
+
+inline float squares_around(const float* row, float mean, std::size_t whole) {
+  Floats sums[kChains] = {};
+  for (std::size_t i = 0; i < whole; i += kChains * kLanes) {
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < kChains; ++v) {
+      const std::size_t at = i + v * kLanes;
+      if (at >= whole) break;
+      const Floats value = load(row + at) - mean;
+      sums[v] += value * value;
+    }
+  }
+  return sum_of((sums[0] + sums[1]) + (sums[2] + sums[3]));
+}
+
 void layer_norm(const float* x, const float* residual, const float* scale, const float* shift,
                 float epsilon, std::size_t count, float* out) {
   const std::size_t whole = count / kLanes * kLanes;
-  Floats sums = {};
-  for (std::size_t i = 0; i < whole; i += kLanes) {
-    Floats value = load(x + i);
-    if (residual != nullptr) value += load(residual + i);
-    sums += value;
-    store(out + i, value);
-  }
-  float sum = sum_of(sums);
+  float sum = add_rows(x, residual, whole, out);
   for (std::size_t i = whole; i < count; ++i)
     sum += out[i] = x[i] + (residual != nullptr ? residual[i] : 0.0f);
   const float mean = sum / static_cast<float>(count);
-  Floats squares = {};
-  for (std::size_t i = 0; i < whole; i += kLanes) {
-    const Floats value = load(out + i) - mean;
-    squares += value * value;
-  }
-  float square = sum_of(squares);
+  float square = squares_around(out, mean, whole);
   for (std::size_t i = whole; i < count; ++i) square += (out[i] - mean) * (out[i] - mean);
   const float factor = 1.0f / __builtin_sqrtf(square / static_cast<float>(count) + epsilon);
   for (std::size_t i = 0; i < whole; i += kLanes) {

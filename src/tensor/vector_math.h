@@ -4,6 +4,10 @@
 // otherwise be linked in its AVX512 version and run on a CPU without it.
 #pragma once
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include <cstddef>
 #include <cstdint>
 
@@ -33,9 +37,13 @@ inline void pin(Floats& value) { asm("" : "+v"(value)); }
 #endif
 
 inline float sum_of(Floats v) {
-  float total = 0;
-  for (std::size_t i = 0; i < kLanes; ++i) total += v[i];
-  return total;
+#if SBX_VECTOR_FLOATS == 16
+  return _mm512_reduce_add_ps(reinterpret_cast<__m512>(v));
+#else
+  float even = 0, odd = 0;  // two chains of additions
+  for (std::size_t i = 0; i < kLanes; i += 2) even += v[i], odd += v[i + 1];
+  return even + odd;
+#endif
 }
 
 // exp(x) for x <= 0 to 2 ulp or so: 2^n * 2^f with f in [-1/2, 1/2] by a degree 6 polynomial. Below

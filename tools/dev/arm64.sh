@@ -32,6 +32,9 @@ arm64_build() {
 
 test_arm64() {
   need_packages test-arm64
+  if ! command -v "$ARM64_CXX" >/dev/null || ! command -v qemu-aarch64-static >/dev/null; then
+    die "The tests of arm64 need $ARM64_CXX and qemu-aarch64-static."
+  fi
   arm64_build
   mkdir -p "$RESULTS/arm64"
   qemu-aarch64-static -L /usr/aarch64-linux-gnu "$ROOT/build/arm64/tensor_tests" --gtest_brief=1 \
