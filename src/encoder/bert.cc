@@ -1,205 +1,286 @@
 #include "encoder/bert.h"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 
 #include "base/assert.h"
-#include "base/limits.h"
 
 namespace signalbox::encoder {
 
-using tensor::Activation;
 using tensor::Kernels;
-using tensor::Linear;
+using tensor::Member;
+using tensor::Precision;
+using tensor::Store;
 
-Result<Bert> Bert::load(const std::string& path, const BertConfig& config, const Kernels& kernels) {
-  Bert bert;
-  bert.config_ = config;
-  bert.kernels_ = &kernels;
-  SBX_TRY(bert.file_, MappedFile::open(path, limits::kModelFileBytesMax));
-  SBX_TRY(const auto file, Safetensors::parse(bert.file_.bytes()));
-  const std::string prefix =
-      file.find("embeddings.word_embeddings.weight") != nullptr ? "" : "bert.";
-  SBX_CHECK_OK(bert.load_embeddings(file, prefix + "embeddings."));
-  for (std::size_t i = 0; i < config.layers; ++i) {
-    SBX_TRY(Layer layer,
-            bert.load_layer(file, prefix + "encoder.layer." + std::to_string(i) + "."));
-    bert.layers_.push_back(std::move(layer));
+namespace {
+
+// Tokens whose hidden states are added up before the sums are: makes the mean the same for any crew.
+constexpr std::size_t kMeanBlock = 8;
+// Rows that go through a layer together. Their widest intermediate result and what else is in use
+// stay in a second-level cache of 1 MiB; the weights, read once a block, cost less than the products.
+constexpr std::size_t kRowBlock = 64;
+// Below this a second thread gains less than it costs to wake.
+constexpr std::size_t kCrewTokensMin = 32;
+
+struct Range {
+  std::size_t first = 0, end = 0;
+  std::size_t count() const { return end - first; }
+};
+
+// The share of one member, in whole mean blocks.
+Range share_of(std::size_t tokens, const Member& member) {
+  const std::size_t blocks = (tokens + kMeanBlock - 1) / kMeanBlock;
+  return {std::min(tokens, blocks * member.rank / member.size * kMeanBlock),
+          std::min(tokens, blocks * (member.rank + 1) / member.size * kMeanBlock)};
+}
+
+}  // namespace
+
+// One member's part of a pass: the rows of its share through all layers. The only thing that needs
+// the others is attention, which reads everybody's keys and values: one wait a layer.
+class Bert::Pass {
+ public:
+  Pass(const Bert& bert, std::span<const std::int32_t> ids, BertScratch& scratch,
+       const Member& member)
+      : bert_(bert),
+        ids_(ids),
+        scratch_(scratch),
+        own_(scratch.own[member.rank]),
+        member_(member),
+        share_(share_of(ids.size(), member)) {}
+
+  void run() {
+    for_blocks([&](Range rows) {
+      embed(rows);
+      project_qkv(0, rows);
+    });
+    for (std::size_t i = 0; i < bert_.layers_.size(); ++i) {
+      member_.wait();
+      attend(i);
+      for_blocks([&](Range rows) {
+        finish_layer(i, rows);
+        if (i + 1 < bert_.layers_.size()) project_qkv(i + 1, rows);
+      });
+    }
   }
-  bert.fingerprint_ = file.fingerprint();
-  // The packed copy is what the passes read; of the file only the words that occur.
-  bert.file_.release_pages();
-  return bert;
-}
 
-Result<void> Bert::load_embeddings(const Safetensors& file, const std::string& prefix) {
-  const std::size_t hidden = config_.hidden;
-  const std::array<std::uint64_t, 2> words{config_.vocabulary, hidden},
-      positions{config_.positions, hidden}, types{config_.types, hidden};
-  SBX_TRY(const Tensor* table, file.require(prefix + "word_embeddings.weight", words));
-  std::vector<float> probe(1);
-  SBX_CHECK_OK(table->read(0, probe));  // a dtype that rows can be read from
-  words_ = *table;
-  SBX_TRY(positions_, file.floats(prefix + "position_embeddings.weight", positions));
-  SBX_TRY(const auto type, file.floats(prefix + "token_type_embeddings.weight", types));
-  for (std::size_t i = 0; i < positions_.size(); ++i) positions_[i] += type[i % hidden];
-  SBX_TRY(embedding_norm_, load_norm(file, prefix + "LayerNorm"));
-  return {};
-}
+ private:
+  std::size_t hidden() const { return bert_.config_.hidden; }
+  float* hidden_row(std::size_t t) { return scratch_.hidden.data() + t * hidden(); }
 
-Result<Bert::Norm> Bert::load_norm(const Safetensors& file, const std::string& name) const {
-  const std::array<std::uint64_t, 1> shape{config_.hidden};
-  Norm norm;
-  SBX_TRY(norm.scale, file.floats(name + ".weight", shape));
-  SBX_TRY(norm.shift, file.floats(name + ".bias", shape));
-  return norm;
-}
-
-Result<void> Bert::load_linear(const Safetensors& file, const std::string& name, Linear& linear,
-                               std::size_t first_column, std::size_t columns, float factor) const {
-  const std::array<std::uint64_t, 2> shape{columns, linear.depth()};
-  const std::array<std::uint64_t, 1> bias_shape{columns};
-  SBX_TRY(const Tensor* weights, file.require(name + ".weight", shape));
-  SBX_TRY(const auto bias, file.floats(name + ".bias", bias_shape));
-  std::vector<float> row(linear.depth());
-  for (std::size_t column = 0; column < columns; ++column) {
-    SBX_CHECK_OK(weights->read(column * linear.depth(), row));
-    linear.set_output(first_column + column, row.data(), bias[column], factor);
+  // Blocks of equal size, whole mean blocks each.
+  template <class Do>
+  void for_blocks(Do work) {
+    const std::size_t blocks = (share_.count() + kRowBlock - 1) / kRowBlock;
+    for (std::size_t i = 0; i < blocks; ++i) {
+      const Range part = share_of(share_.count(), {.rank = i, .size = blocks});
+      work(Range{share_.first + part.first, share_.first + part.end});
+    }
   }
-  return {};
-}
 
-Result<Bert::Layer> Bert::load_layer(const Safetensors& file, const std::string& prefix) const {
-  const std::size_t hidden = config_.hidden;
-  Layer layer;
-  layer.qkv = Linear(*kernels_, hidden, 3 * hidden);
-  layer.attended = Linear(*kernels_, hidden, hidden);
-  layer.inner = Linear(*kernels_, hidden, config_.inner);
-  layer.outer = Linear(*kernels_, config_.inner, hidden);
-  // The softmax scale 1/sqrt(head width) goes into the queries once, here.
-  const float scale = 1.0f / std::sqrt(static_cast<float>(hidden / config_.heads));
-  SBX_CHECK_OK(load_linear(file, prefix + "attention.self.query", layer.qkv, 0, hidden, scale));
-  SBX_CHECK_OK(load_linear(file, prefix + "attention.self.key", layer.qkv, hidden, hidden, 1));
-  SBX_CHECK_OK(
-      load_linear(file, prefix + "attention.self.value", layer.qkv, 2 * hidden, hidden, 1));
-  SBX_CHECK_OK(load_linear(file, prefix + "attention.output.dense", layer.attended, 0, hidden, 1));
-  SBX_CHECK_OK(load_linear(file, prefix + "intermediate.dense", layer.inner, 0, config_.inner, 1));
-  SBX_CHECK_OK(load_linear(file, prefix + "output.dense", layer.outer, 0, hidden, 1));
-  SBX_TRY(layer.attention_norm, load_norm(file, prefix + "attention.output.LayerNorm"));
-  SBX_TRY(layer.output_norm, load_norm(file, prefix + "output.LayerNorm"));
-  return layer;
-}
+  void embed(Range rows);
+  void project_qkv(std::size_t layer, Range rows);
+  void attend(std::size_t layer);
+  void attend_floats(const float* qkv);
+  void finish_layer(std::size_t layer, Range rows);
+  void feed_forward(const Layer& layer, Range rows);
+  void normalise(const Norm& norm, Range rows);
+  void add_up(std::size_t state, Range rows);
+  void keep(std::size_t state, Range rows);
 
-void Bert::embed(std::span<const std::int32_t> ids, BertScratch& scratch) const {
-  const std::size_t hidden = config_.hidden;
-  for (std::size_t t = 0; t < ids.size(); ++t) {
-    SBX_ASSERT(ids[t] >= 0 && static_cast<std::size_t>(ids[t]) < config_.vocabulary);
-    float* row = scratch.hidden.data() + t * hidden;
-    const auto read = words_.read(static_cast<std::uint64_t>(ids[t]) * hidden, {row, hidden});
+  const Bert& bert_;
+  std::span<const std::int32_t> ids_;
+  BertScratch& scratch_;
+  BertScratch::Own& own_;
+  const Member member_;
+  const Range share_;
+};
+
+void Bert::Pass::embed(Range rows) {
+  for (std::size_t t = rows.first; t < rows.end; ++t) {
+    SBX_ASSERT(ids_[t] >= 0 && static_cast<std::size_t>(ids_[t]) < bert_.config_.vocabulary);
+    float* row = hidden_row(t);
+    const auto read =
+        bert_.words_.read(static_cast<std::uint64_t>(ids_[t]) * hidden(), {row, hidden()});
     SBX_ASSERT(read.has_value());
-    kernels_->layer_norm(row, &positions_[t * hidden], embedding_norm_.scale.data(),
-                         embedding_norm_.shift.data(), config_.epsilon, hidden, row);
+    bert_.format_.kernels->layer_norm(
+        row, &bert_.positions_[t * hidden()], bert_.embedding_norm_.scale.data(),
+        bert_.embedding_norm_.shift.data(), bert_.config_.epsilon, hidden(), row);
+    scratch_.input.set_row(t, row);
   }
+  add_up(0, rows);
 }
 
-// softmax(Q K^T) V per head, from scratch.qkv to scratch.context. Query rows go in blocks so that
-// their scores stay in the first-level cache.
-void Bert::attend(std::size_t tokens, BertScratch& scratch) const {
+void Bert::Pass::project_qkv(std::size_t layer, Range rows) {
+  const std::size_t stride = 3 * hidden();
+  float* qkv = scratch_.qkv[layer % 2].data();
+  const bool bf16 = bert_.attends_in_bf16();
+  void* to = bf16 ? static_cast<void*>(reinterpret_cast<std::uint16_t*>(qkv) + rows.first * stride)
+                  : qkv + rows.first * stride;
+  bert_.layers_[layer].qkv.apply(scratch_.input, rows.first, rows.count(),
+                                 bf16 ? Store::kBf16 : Store::kFloat, to, stride);
+}
+
+// softmax(Q K^T) V of the queries of the share, into scratch.mixed.
+void Bert::Pass::attend(std::size_t layer) {
+  const float* qkv = scratch_.qkv[layer % 2].data();
+  if (share_.count() == 0) return;
+  if (!bert_.attends_in_bf16()) return attend_floats(qkv);
+  const std::size_t width = hidden() / bert_.config_.heads;
+  const std::size_t need = tensor::attention_scratch(ids_.size(), width);
+  own_.attention.resize(need);
+  bert_.format_.dot->attend({.qkv = reinterpret_cast<const std::uint16_t*>(qkv),
+                             .qkv_stride = 3 * hidden(),
+                             .tokens = ids_.size(),
+                             .heads = bert_.config_.heads,
+                             .width = width,
+                             .query_first = share_.first,
+                             .query_end = share_.end,
+                             .context = scratch_.mixed.data(),
+                             .context_stride = hidden(),
+                             .scratch = {own_.attention.data(), need}});
+}
+
+// Query rows go in blocks so that their scores stay in the first-level cache.
+void Bert::Pass::attend_floats(const float* qkv) {
   constexpr std::size_t kBlock = 12;
-  const std::size_t hidden = config_.hidden, width = hidden / config_.heads, stride = 3 * hidden;
-  const std::size_t padded = tensor::round_up(tokens, Kernels::kPanel);
-  scratch.keys.resize_zeroed(padded * width);
-  scratch.scores.resize(kBlock * padded);
-  for (std::size_t head = 0; head < config_.heads; ++head) {
-    const float* queries = scratch.qkv.data() + head * width;
-    const float* keys = queries + hidden;
-    const float* values = keys + hidden;
-    float* packed = scratch.keys.data();
+  const Kernels& kernels = *bert_.format_.kernels;
+  const std::size_t tokens = ids_.size(), width = hidden() / bert_.config_.heads;
+  const std::size_t stride = 3 * hidden(), padded = tensor::round_up(tokens, Kernels::kPanel);
+  own_.attention.resize(padded * width + kBlock * padded);
+  float* packed = own_.attention.data();
+  float* scores = packed + padded * width;
+  std::fill_n(packed, padded * width, 0.0f);
+  for (std::size_t head = 0; head < bert_.config_.heads; ++head) {
+    const float* queries = qkv + head * width;
+    const float* keys = queries + hidden();
     for (std::size_t t = 0; t < tokens; ++t) {
       float* to = packed + t / Kernels::kPanel * width * Kernels::kPanel + t % Kernels::kPanel;
       for (std::size_t k = 0; k < width; ++k) to[k * Kernels::kPanel] = keys[t * stride + k];
     }
-    for (std::size_t row = 0; row < tokens; row += kBlock) {
-      const std::size_t rows = std::min(kBlock, tokens - row);
-      kernels_->gemm({.a = queries + row * stride,
-                      .a_stride = stride,
-                      .b = packed,
-                      .b_row_stride = Kernels::kPanel,
-                      .b_panel_stride = width * Kernels::kPanel,
-                      .c = scratch.scores.data(),
-                      .c_stride = padded,
-                      .rows = rows,
-                      .depth = width,
-                      .columns = padded});
-      for (std::size_t r = 0; r < rows; ++r)
-        kernels_->softmax(scratch.scores.data() + r * padded, tokens);
-      kernels_->gemm({.a = scratch.scores.data(),
-                      .a_stride = padded,
-                      .b = values,
-                      .b_row_stride = stride,
-                      .b_panel_stride = Kernels::kPanel,
-                      .c = scratch.context.data() + row * hidden + head * width,
-                      .c_stride = hidden,
-                      .rows = rows,
-                      .depth = tokens,
-                      .columns = width});
+    for (std::size_t row = share_.first; row < share_.end; row += kBlock) {
+      const std::size_t rows = std::min(kBlock, share_.end - row);
+      kernels.gemm({.a = queries + row * stride,
+                    .a_stride = stride,
+                    .b = packed,
+                    .b_row_stride = Kernels::kPanel,
+                    .b_panel_stride = width * Kernels::kPanel,
+                    .c = scores,
+                    .c_stride = padded,
+                    .rows = rows,
+                    .depth = width,
+                    .columns = padded});
+      for (std::size_t r = 0; r < rows; ++r) kernels.softmax(scores + r * padded, tokens);
+      kernels.gemm({.a = scores,
+                    .a_stride = padded,
+                    .b = keys + hidden(),  // the values
+                    .b_row_stride = stride,
+                    .b_panel_stride = Kernels::kPanel,
+                    .c = scratch_.mixed.data() + row * hidden() + head * width,
+                    .c_stride = hidden(),
+                    .rows = rows,
+                    .depth = tokens,
+                    .columns = width});
     }
   }
 }
 
-void Bert::record_mean(std::size_t state, std::size_t tokens, BertScratch& scratch) const {
-  float* mean = scratch.means.data() + state * config_.hidden;
-  std::fill_n(mean, config_.hidden, 0.0f);
-  for (std::size_t t = 0; t < tokens; ++t) {
-    kernels_->accumulate(scratch.hidden.data() + t * config_.hidden, config_.hidden, mean);
-  }
-  for (std::size_t i = 0; i < config_.hidden; ++i) mean[i] /= static_cast<float>(tokens);
+// From attention's answers to the next hidden state; rows do not see one another any more.
+void Bert::Pass::finish_layer(std::size_t index, Range rows) {
+  const Layer& layer = bert_.layers_[index];
+  float* mixed = scratch_.mixed.data() + rows.first * hidden();
+  for (std::size_t t = rows.first; t < rows.end; ++t)
+    scratch_.context.set_row(t, scratch_.mixed.data() + t * hidden());
+  layer.attended.apply(scratch_.context, rows.first, rows.count(), Store::kFloat, mixed, hidden());
+  normalise(layer.attention_norm, rows);
+  feed_forward(layer, rows);
+  normalise(layer.output_norm, rows);
+  add_up(index + 1, rows);
 }
 
-void Bert::keep_state(std::size_t state, std::size_t tokens, std::span<const std::size_t> kept,
-                      BertScratch& scratch) const {
+void Bert::Pass::feed_forward(const Layer& layer, Range rows) {
+  auto& inner = scratch_.inner;
+  const std::size_t width = bert_.config_.inner;
+  if (inner.precision() == Precision::kInt8) {
+    // A row's scale is known only when all of it is; until then it waits in floats.
+    const std::size_t stride = width + 16;  // a cache line more, as in Activations
+    own_.rows.resize(rows.count() * stride);
+    layer.inner.apply(scratch_.input, rows.first, rows.count(), Store::kGelu, own_.rows.data(),
+                      stride);
+    for (std::size_t i = 0; i < rows.count(); ++i)
+      inner.set_row(rows.first + i, own_.rows.data() + i * stride);
+  } else {
+    layer.inner.apply(scratch_.input, rows.first, rows.count(),
+                      inner.precision() == Precision::kBf16 ? Store::kGeluBf16 : Store::kGelu,
+                      inner.row(rows.first), inner.stride_elements());
+  }
+  layer.outer.apply(inner, rows.first, rows.count(), Store::kFloat,
+                    scratch_.mixed.data() + rows.first * hidden(), hidden());
+}
+
+// hidden = LayerNorm(mixed + hidden), and the same as input of the next product.
+void Bert::Pass::normalise(const Norm& norm, Range rows) {
+  for (std::size_t t = rows.first; t < rows.end; ++t) {
+    float* state = hidden_row(t);
+    bert_.format_.kernels->layer_norm(scratch_.mixed.data() + t * hidden(), state,
+                                      norm.scale.data(), norm.shift.data(), bert_.config_.epsilon,
+                                      hidden(), state);
+    scratch_.input.set_row(t, state);
+  }
+}
+
+void Bert::Pass::add_up(std::size_t state, Range rows) {
+  const std::size_t blocks = (ids_.size() + kMeanBlock - 1) / kMeanBlock;
+  float* sums = scratch_.sums.data() + state * blocks * hidden();
+  for (std::size_t t = rows.first; t < rows.end; ++t) {
+    float* sum = sums + t / kMeanBlock * hidden();
+    if (t % kMeanBlock == 0) std::fill_n(sum, hidden(), 0.0f);
+    bert_.format_.kernels->accumulate(hidden_row(t), hidden(), sum);
+  }
+  keep(state, rows);
+}
+
+// Copies the rows where the caller wants this state token by token.
+void Bert::Pass::keep(std::size_t state, Range rows) {
+  const auto& kept = scratch_.kept_states;
   for (std::size_t i = 0; i < kept.size(); ++i) {
     if (kept[i] != state) continue;
-    std::copy_n(scratch.hidden.data(), tokens * config_.hidden,
-                scratch.kept.data() + i * tokens * config_.hidden);
+    std::copy_n(hidden_row(rows.first), rows.count() * hidden(),
+                scratch_.kept.data() + (i * ids_.size() + rows.first) * hidden());
   }
 }
 
 void Bert::forward(std::span<const std::int32_t> ids, BertScratch& scratch,
                    std::span<const std::size_t> kept) const {
-  const std::size_t tokens = ids.size(), hidden = config_.hidden, inner = config_.inner;
+  const std::size_t tokens = ids.size(), hidden = config_.hidden;
   SBX_ASSERT(tokens >= 1 && tokens <= config_.positions);
+  const std::size_t blocks = (tokens + kMeanBlock - 1) / kMeanBlock;
   scratch.hidden.resize(tokens * hidden);
   scratch.means.resize((config_.layers + 1) * hidden);
-  scratch.qkv.resize(tokens * 3 * hidden +
-                     Kernels::kPanel);  // the last panel of values may be read past its end
-  scratch.context.resize(tokens * hidden);
+  scratch.sums.resize((config_.layers + 1) * blocks * hidden);
+  // The last panel of values may be read past its end.
+  for (auto& qkv : scratch.qkv) qkv.resize(tokens * 3 * hidden + Kernels::kPanel);
   scratch.mixed.resize(tokens * hidden);
-  scratch.inner.resize(tokens * inner);
   scratch.kept.resize(kept.size() * tokens * hidden);
-  embed(ids, scratch);
-  record_mean(0, tokens, scratch);
-  keep_state(0, tokens, kept, scratch);
-  const auto norm = [&](const Norm& weights) {
-    for (std::size_t t = 0; t < tokens; ++t) {
-      float* state = scratch.hidden.data() + t * hidden;
-      kernels_->layer_norm(scratch.mixed.data() + t * hidden, state, weights.scale.data(),
-                           weights.shift.data(), config_.epsilon, hidden, state);
+  scratch.kept_states = kept;
+  scratch.input.resize(format_.precision, *format_.dot, tokens, hidden);
+  scratch.context.resize(format_.precision, *format_.dot, tokens, hidden);
+  scratch.inner.resize(format_.precision, *format_.dot, tokens, config_.inner);
+  scratch.own.resize(
+      std::max<std::size_t>(scratch.own.size(), scratch.crew ? scratch.crew->size_max() : 1));
+  const auto work = [&](const Member& member) { Pass(*this, ids, scratch, member).run(); };
+  if (scratch.crew != nullptr && tokens >= kCrewTokensMin) {
+    scratch.crew->run(work);
+  } else {
+    work(Member{});
+  }
+  for (std::size_t state = 0; state <= config_.layers; ++state) {
+    float* mean = scratch.means.data() + state * hidden;
+    std::fill_n(mean, hidden, 0.0f);
+    for (std::size_t block = 0; block < blocks; ++block) {
+      format_.kernels->accumulate(scratch.sums.data() + (state * blocks + block) * hidden, hidden,
+                                  mean);
     }
-  };
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    const Layer& layer = layers_[i];
-    layer.qkv.apply(scratch.hidden.data(), hidden, tokens, scratch.qkv.data(), 3 * hidden);
-    attend(tokens, scratch);
-    layer.attended.apply(scratch.context.data(), hidden, tokens, scratch.mixed.data(), hidden);
-    norm(layer.attention_norm);
-    layer.inner.apply(scratch.hidden.data(), hidden, tokens, scratch.inner.data(), inner,
-                      Activation::kGelu);
-    layer.outer.apply(scratch.inner.data(), inner, tokens, scratch.mixed.data(), hidden);
-    norm(layer.output_norm);
-    record_mean(i + 1, tokens, scratch);
-    keep_state(i + 1, tokens, kept, scratch);
+    for (std::size_t i = 0; i < hidden; ++i) mean[i] /= static_cast<float>(tokens);
   }
 }
 

@@ -11,9 +11,11 @@
 #include "base/error.h"
 #include "encoder/mapped_file.h"
 #include "encoder/safetensors.h"
+#include "tensor/activations.h"
 #include "tensor/buffer.h"
+#include "tensor/crew.h"
+#include "tensor/dense.h"
 #include "tensor/kernels.h"
-#include "tensor/linear.h"
 
 namespace signalbox::encoder {
 
@@ -32,18 +34,25 @@ struct BertConfig {
   static Result<BertConfig> parse(std::string_view config_json);
 };
 
-// Buffers of one forward pass; kept between calls.
+// Buffers of one forward pass; kept between calls, and between models.
 struct BertScratch {
   tensor::Buffer hidden;  // [tokens][hidden], the output of the last layer
   tensor::Buffer
       means;  // [layers + 1][hidden], mean over tokens of each hidden state, embeddings first
-  tensor::Buffer kept;     // [kept states][tokens][hidden], those that forward() was asked for
-  tensor::Buffer qkv;      // [tokens][3 * hidden]
-  tensor::Buffer context;  // [tokens][hidden]
-  tensor::Buffer mixed;    // [tokens][hidden]
-  tensor::Buffer inner;    // [tokens][inner]
-  tensor::Buffer keys;     // one head's keys as panels
-  tensor::Buffer scores;   // a block of query rows against all keys
+  tensor::Buffer kept;  // [kept states][tokens][hidden], those that forward() was asked for
+  tensor::Crew* crew = nullptr;  // who may help with long inputs; null: nobody
+
+  // What follows is of use to the pass alone.
+  std::span<const std::size_t> kept_states;
+  tensor::Activations input, context, inner;  // of a layer, of attended, of the second feed-forward
+  tensor::Buffer qkv[2];       // [tokens][3 * hidden], bf16 or floats; layers take turns
+  tensor::Buffer mixed;        // [tokens][hidden]
+  tensor::Buffer sums;         // [layers + 1][blocks of kMeanBlock tokens][hidden]
+  struct Own {                 // one for each member of the crew
+    tensor::Buffer attention;  // keys, values, scores of the head at hand
+    tensor::Buffer rows;       // a block of rows between two products
+  };
+  std::vector<Own> own;
 };
 
 class Bert {
@@ -51,17 +60,20 @@ class Bert {
   // Reads model.safetensors of the directory; tensor names with and without the prefix "bert.".
   // Errors: kIo, kCorrupt.
   static Result<Bert> load(const std::string& path, const BertConfig& config,
-                           const tensor::Kernels& kernels = tensor::best_kernels());
+                           const tensor::Format& format = {});
 
   // One pass over 1..positions ids, each in 0..vocabulary-1, [CLS] and [SEP] included by the
   // caller. Fills scratch.hidden, scratch.means, and scratch.kept with the hidden states of `kept`
-  // (0 is the embedding layer), in its order. Cost at 22M parameters, fp32, one Zen 4 core:
-  // about 0.22 ms a token.
+  // (0 is the embedding layer), in its order; the result does not depend on the size of the crew.
+  // Cost: docs/benchmarks.md, encoder.
   void forward(std::span<const std::int32_t> ids, BertScratch& scratch,
                std::span<const std::size_t> kept = {}) const;
 
   const BertConfig& config() const { return config_; }
-  const tensor::Kernels& kernels() const { return *kernels_; }
+  const tensor::Kernels& kernels() const { return *format_.kernels; }
+  const tensor::Format& format() const { return format_; }
+  // Kernels and number format in words, such as "avx512-int8".
+  const std::string& format_name() const { return format_name_; }
   const std::string& fingerprint() const { return fingerprint_; }
 
  private:
@@ -69,23 +81,24 @@ class Bert {
     std::vector<float> scale, shift;
   };
   struct Layer {
-    tensor::Linear qkv, attended, inner, outer;
+    tensor::Dense qkv, attended, inner, outer;
     Norm attention_norm, output_norm;
   };
+  class Pass;
   Bert() = default;
   Result<void> load_embeddings(const Safetensors& file, const std::string& prefix);
   Result<Layer> load_layer(const Safetensors& file, const std::string& prefix) const;
-  Result<void> load_linear(const Safetensors& file, const std::string& name, tensor::Linear& linear,
+  Result<void> load_linear(const Safetensors& file, const std::string& name, tensor::Dense& linear,
                            std::size_t first_column, std::size_t columns, float factor) const;
   Result<Norm> load_norm(const Safetensors& file, const std::string& name) const;
-  void embed(std::span<const std::int32_t> ids, BertScratch& scratch) const;
-  void attend(std::size_t tokens, BertScratch& scratch) const;
-  void keep_state(std::size_t state, std::size_t tokens, std::span<const std::size_t> kept,
-                  BertScratch& scratch) const;
-  void record_mean(std::size_t state, std::size_t tokens, BertScratch& scratch) const;
+  // Whether queries, keys and values are bf16, for the kernel; floats otherwise.
+  bool attends_in_bf16() const {
+    return format_.precision != tensor::Precision::kF32 && format_.dot->has_bf16();
+  }
 
   BertConfig config_;
-  const tensor::Kernels* kernels_ = nullptr;
+  tensor::Format format_;
+  std::string format_name_;
   MappedFile file_;
   Tensor words_;                  // into file_
   std::vector<float> positions_;  // [positions][hidden], token type 0 added

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "encoder/bert.h"
 #include "encoder/entity_reader.h"
+#include "encoder/number_format.h"
 #include "encoder/pooled_states.h"
 #include "encoder/text_head.h"
 #include "encoder/token_head.h"
@@ -80,6 +81,7 @@ Workspace::Workspace() : state_(std::make_unique<State>()) {}
 Workspace::~Workspace() = default;
 Workspace::Workspace(Workspace&&) noexcept = default;
 Workspace& Workspace::operator=(Workspace&&) noexcept = default;
+void Workspace::set_crew(tensor::Crew* crew) { state_->scratch.crew = crew; }
 
 struct Encoder::Parts {
   Bert bert;
@@ -141,7 +143,8 @@ Encoder::Encoder(std::unique_ptr<const Parts> parts) : parts_(std::move(parts)) 
 Encoder::~Encoder() = default;
 
 Result<std::unique_ptr<Encoder>> Encoder::load(const std::string& base_directory,
-                                               const std::string& models_directory) {
+                                               const std::string& models_directory,
+                                               std::optional<tensor::Precision> precision) {
   SBX_TRY(const auto config_text,
           read_file(base_directory + "/config.json", limits::kModelMetadataBytesMax));
   SBX_TRY(const auto config, BertConfig::parse(config_text));
@@ -152,7 +155,8 @@ Result<std::unique_ptr<Encoder>> Encoder::load(const std::string& base_directory
   }
   if (config.positions <= kSpecials)
     return fail(Code::kCorrupt, base_directory + ": no positions for any text");
-  SBX_TRY(auto bert, Bert::load(base_directory + "/model.safetensors", config));
+  SBX_TRY(const auto format, choose_format(precision));
+  SBX_TRY(auto bert, Bert::load(base_directory + "/model.safetensors", config, format));
   SBX_TRY(const auto pooling, read_pooling(base_directory + "/1_Pooling/config.json"));
   const HeadBase base{.states = PooledStates::count(config.layers),
                       .hidden = config.hidden,
@@ -265,6 +269,6 @@ const TextHead* Encoder::head(Task task) const {
   return head ? &*head : nullptr;
 }
 int Encoder::dimension() const { return static_cast<int>(parts_->bert.config().hidden); }
-std::string_view Encoder::kernel() const { return parts_->bert.kernels().name; }
+std::string_view Encoder::kernel() const { return parts_->bert.format_name(); }
 
 }  // namespace signalbox::encoder

@@ -14,6 +14,8 @@
 #include "base/error.h"
 #include "encoder/task.h"
 #include "pii/entity.h"
+#include "tensor/crew.h"
+#include "tensor/precision.h"
 
 namespace signalbox::tokenize {
 struct WordSpan;
@@ -62,6 +64,8 @@ class Workspace {
   ~Workspace();
   Workspace(Workspace&&) noexcept;
   Workspace& operator=(Workspace&&) noexcept;
+  // Threads that may help with long texts; null (the default): nobody. Outlives the Workspace.
+  void set_crew(tensor::Crew* crew);
 
  private:
   friend class Encoder;
@@ -75,9 +79,11 @@ class Encoder {
   // tokenizer.json) and the heads that were trained for it (a folder per task). Packs the weights:
   // 0.1 s. Errors: kIo (missing file), kCorrupt (damaged or hostile file), kUnsupported (another
   // architecture). A head that is damaged or made for other weights is logged and left out: see
-  // has(). So is a missing one, unlogged but for the domain's.
+  // has(). So is a missing one, unlogged but for the domain's. For `precision`
+  // see choose_format() of number_format.h.
   static Result<std::unique_ptr<Encoder>> load(const std::string& base_directory,
-                                               const std::string& models_directory);
+                                               const std::string& models_directory,
+                                               std::optional<tensor::Precision> precision = {});
   ~Encoder();
 
   // Never throws for any bytes; invalid UTF-8 counts as U+FFFD. Long texts are looked at in
@@ -96,7 +102,7 @@ class Encoder {
   const TokenHead* token_head() const;
   // Floats in an embedding (384 for the shipped base).
   int dimension() const;
-  // Name of the matrix kernels chosen for this CPU: "avx512-f32", "avx2-f32", "scalar-f32".
+  // Kernels and number format of the base passes: "avx512-int8", "avx2-f32", "scalar-f32", ...
   std::string_view kernel() const;
   // Word pieces of a text without running the model; exact for any length. Cost: about 7 ns a byte
   // of English.

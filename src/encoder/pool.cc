@@ -3,13 +3,20 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/cpu.h"
 #include "base/limits.h"
 
 namespace signalbox::encoder {
 
 Pool::Pool(const Encoder& encoder, int threads, const Clock& clock)
     : encoder_(encoder), clock_(clock) {
-  for (int i = 0; i < std::max(threads, 1); ++i) threads_.emplace_back([this] { work(); });
+  // About 30 us of polls: longer than members of a crew differ when both have a core.
+  constexpr int kSpins = 2000;
+  const int spins = cpu_budget().quota_cores > 0 ? 0 : kSpins;
+  for (int i = 0; i < std::max(threads, 1); ++i)
+    workers_.push_back(std::make_unique<Worker>(*this, spins));
+  for (auto& worker : workers_)
+    threads_.emplace_back([this, self = worker.get()] { serve(*self); });
 }
 
 Pool::~Pool() {
@@ -34,28 +41,63 @@ bool Pool::submit(std::string text, Demand demand, Done done, Deadline deadline)
   return true;
 }
 
-void Pool::work() {
+void Pool::serve(Worker& self) {
   Workspace workspace;
+  workspace.set_crew(&self);
   std::unique_lock lock(mutex_);
   for (;;) {
-    ready_.wait(lock, [this] { return closing_ || !queue_.empty(); });
-    if (queue_.empty()) return;
-    Job job = std::move(queue_.front());
-    queue_.pop_front();
-    lock.unlock();
-    const bool expired = job.deadline.passed(clock_.now());
-    Analysis analysis;
-    if (expired) {
-      analysis.error =
-          Error{Code::kRequestTimeout, "the text waited for the encoder past its deadline"};
+    ++waiting_;
+    ready_.wait(lock, [this] { return closing_ || !queue_.empty() || !calls_.empty(); });
+    --waiting_;
+    if (!calls_.empty()) {
+      const Call call = calls_.front();
+      calls_.pop_front();
+      lock.unlock();
+      (*call.work)(call.member);
+      call.member.wait();  // the leader's work object is gone after this
+      lock.lock();
+    } else if (!queue_.empty()) {
+      Job job = std::move(queue_.front());
+      queue_.pop_front();
+      serve_job(std::move(job), workspace, lock);
     } else {
-      analysis = encoder_.analyze(job.text, job.demand, workspace);
+      return;
     }
-    job.done(std::move(analysis));
-    job = {};  // what the callback holds must go before the lock is taken again
-    lock.lock();
-    ++(expired ? expired_ : completed_);
   }
+}
+
+// Leaves the lock while it works.
+void Pool::serve_job(Job job, Workspace& workspace, std::unique_lock<std::mutex>& lock) {
+  lock.unlock();
+  const bool expired = job.deadline.passed(clock_.now());
+  Analysis analysis;
+  if (expired) {
+    analysis.error =
+        Error{Code::kRequestTimeout, "the text waited for the encoder past its deadline"};
+  } else {
+    analysis = encoder_.analyze(job.text, job.demand, workspace);
+  }
+  job.done(std::move(analysis));
+  job = {};  // what the callback holds must go before the lock is taken again
+  lock.lock();
+  ++(expired ? expired_ : completed_);
+}
+
+void Pool::Worker::run(const std::function<void(const tensor::Member&)>& work) {
+  std::size_t size = 1;
+  {
+    const std::lock_guard lock(pool_.mutex_);
+    // With jobs in the queue the others have better things to do, or are about to.
+    if (pool_.queue_.empty()) size += pool_.waiting_ - pool_.calls_.size();
+    barrier_.set_members(size);
+    for (std::size_t rank = 1; rank < size; ++rank)
+      pool_.calls_.push_back({&work, {.rank = rank, .size = size, .barrier = &barrier_}});
+  }
+  if (size == 1) return work(tensor::Member{});
+  pool_.ready_.notify_all();
+  const tensor::Member leader{.rank = 0, .size = size, .barrier = &barrier_};
+  work(leader);
+  leader.wait();
 }
 
 std::size_t Pool::queued() const {

@@ -1,12 +1,14 @@
 // A bounded pool of compute threads around one Encoder. I/O threads hand a text in and are called
-// back on a compute thread; they must hop home themselves. One request runs on one thread: at load
-// that gives the best throughput.
+// back on a compute thread; they must hop home themselves. While others wait in the queue a request
+// runs on one thread, which gives the best throughput; a long text that is alone gets the idle
+// threads too, which gives the shortest answer.
 #pragma once
 
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -14,6 +16,7 @@
 
 #include "base/clock.h"
 #include "encoder/encoder.h"
+#include "tensor/crew.h"
 
 namespace signalbox::encoder {
 
@@ -49,17 +52,36 @@ class Pool {
     Done done;
     Deadline deadline = Deadline::none();
   };
-  void work();
+  // A thread of the pool: takes jobs, and as leader of a crew asks idle threads for help.
+  class Worker : public tensor::Crew {
+   public:
+    Worker(Pool& pool, int spins) : pool_(pool), barrier_(1, spins) {}
+    std::size_t size_max() const override { return pool_.workers_.size(); }
+    void run(const std::function<void(const tensor::Member&)>& work) override;
+
+   private:
+    Pool& pool_;
+    tensor::Barrier barrier_;  // lives as long as the pool: its last user may be a late helper
+  };
+  struct Call {  // a place in a crew that an idle thread is to take
+    const std::function<void(const tensor::Member&)>* work = nullptr;
+    tensor::Member member;
+  };
+  void serve(Worker& self);
+  void serve_job(Job job, Workspace& workspace, std::unique_lock<std::mutex>& lock);
 
   const Encoder& encoder_;
   const Clock& clock_;
   mutable std::mutex mutex_;
   std::condition_variable ready_;
   std::deque<Job> queue_;        // guarded by mutex_, at most kEncoderQueueMax
+  std::deque<Call> calls_;       // guarded by mutex_, at most waiting_: taken before jobs
+  std::size_t waiting_ = 0;      // threads with nothing to do; guarded by mutex_
   bool closing_ = false;         // guarded by mutex_
   std::uint64_t completed_ = 0;  // guarded by mutex_, as the two below
   std::uint64_t rejected_ = 0;
   std::uint64_t expired_ = 0;
+  std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
 };
 

@@ -98,6 +98,31 @@ TEST_F(PoolTest, AJobPastItsDeadlineFailsWithoutAPass) {
   EXPECT_FALSE(timely.get_future().get().failed());
 }
 
+// Long enough for a crew; the threads come and go between being leaders, helpers and idle.
+TEST_F(PoolTest, LongTextsWithHelpersGiveWhatOneThreadGives) {
+  Workspace workspace;
+  const std::string text = [] {
+    std::string words;
+    for (int i = 0; i < 40; ++i) words += i % 3 == 0 ? "the " : "points ";
+    return words;
+  }();
+  const auto alone = encoder_->analyze(text, Demand::kEmbedding, workspace);
+  ASSERT_GE(alone.tokens_seen, 32);
+  Pool pool(*encoder_, 3);
+  for (int round = 0; round < 60; ++round) {
+    std::vector<std::future<Analysis>> answers;
+    for (int i = 0; i <= round % 3; ++i) {
+      std::promise<Analysis> promise;
+      answers.push_back(promise.get_future());
+      ASSERT_TRUE(pool.submit(text, Demand::kEmbedding,
+                              [promise = std::move(promise)](Analysis analysis) mutable {
+                                promise.set_value(std::move(analysis));
+                              }));
+    }
+    for (auto& answer : answers) ASSERT_EQ(answer.get().embedding, alone.embedding);
+  }
+}
+
 TEST_F(PoolTest, TheDestructorRunsWhatWasAccepted) {
   std::atomic<int> called = 0;
   {

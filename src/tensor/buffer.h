@@ -24,6 +24,12 @@ class Buffer {
     resize(count);
     if (count > 0) std::memset(data_.get(), 0, count * sizeof(float));
   }
+  // As resize, but what is new is zero. True when it grew (and the content was discarded).
+  bool grow_zeroed(std::size_t count) {
+    if (count <= count_) return false;
+    resize_zeroed(count);
+    return true;
+  }
   float* data() { return data_.get(); }
   const float* data() const { return data_.get(); }
 

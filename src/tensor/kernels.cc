@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "tensor/kernels_neon.h"
 #include "tensor/kernels_x86.h"
 
 namespace signalbox::tensor {
@@ -15,6 +16,9 @@ struct Runnable {
 Runnable probe() {
   Runnable found;
   found.tables[found.count++] = &scalar_kernels();
+#if defined(__aarch64__)
+  found.tables[found.count++] = &neon_kernels();
+#endif
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
     found.tables[found.count++] = &avx2_kernels();

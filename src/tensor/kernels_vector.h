@@ -1,83 +1,20 @@
-// One source for all SIMD tables: included by kernels_avx2.cc and kernels_avx512.cc, each compiled
-// for its own instruction set, with SBX_VECTOR_FLOATS lanes. Everything is in an unnamed namespace
-// and nothing from the standard library is called: an inline function shared with other files could
-// otherwise be linked in its AVX512 version and run on a CPU without it.
+// One source for all SIMD tables: included by one file per instruction set, each compiled for its own;
+// see vector_math.h for the rules.
 #pragma once
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 #include "tensor/kernels.h"
-
-#ifndef SBX_VECTOR_FLOATS
-#define SBX_VECTOR_FLOATS 4
-#endif
+#include "tensor/vector_math.h"
 
 namespace signalbox::tensor {
 namespace {
 
-constexpr std::size_t kLanes = SBX_VECTOR_FLOATS;
 constexpr std::size_t kVectors = Kernels::kPanel / kLanes;  // vectors across one panel
-typedef float Floats __attribute__((vector_size(kLanes * 4), may_alias));
-typedef float UnalignedFloats __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
-typedef std::int32_t Ints __attribute__((vector_size(kLanes * 4)));
 
 // A tile of kTileRows x kTileVectors accumulators plus the loaded weights and one broadcast fills
 // the register file without spilling: 12 x 2 of 32 registers with AVX512, 4 x 2 (of 16, three tiles
 // across) with AVX2.
 constexpr std::size_t kTileVectors = kVectors < 2 ? 1 : 2;
 constexpr std::size_t kTileRows = kLanes == 16 ? 12 : 6;
-
-inline Floats load(const float* from) { return *reinterpret_cast<const UnalignedFloats*>(from); }
-inline void store(float* to, Floats value) { *reinterpret_cast<UnalignedFloats*>(to) = value; }
-inline Floats fill(float value) { return Floats{} + value; }
-
-// Keeps a loaded value in a register. Without it g++ folds the load into every instruction that
-// uses the value, and the loop becomes bound by loads (seen in the disassembly of g++ 12: twice the
-// time).
-inline void pin(Floats& value) { asm("" : "+v"(value)); }
-
-inline float sum_of(Floats v) {
-  float total = 0;
-  for (std::size_t i = 0; i < kLanes; ++i) total += v[i];
-  return total;
-}
-
-// exp(x) for x <= 0 to 2 ulp or so: 2^n * 2^f with f in [-1/2, 1/2] by a degree 6 polynomial. Below
-// -87 it gives about 0.
-inline Floats exp_of(Floats x) {
-  const Floats low = fill(-87.0f);
-  x = x > low ? x : low;
-  const Floats t = x * 1.44269504088896341f;
-  const Floats magic = fill(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
-  const Floats whole = (t + magic) - magic;
-  // Subtract whole * ln 2 in two parts, so that the argument keeps its bits.
-  const Floats f = (x - whole * 0.693359375f) - whole * -2.12194440e-4f;
-  Floats p = fill(1.0f / 720);
-  p = p * f + 1.0f / 120;
-  p = p * f + 1.0f / 24;
-  p = p * f + 1.0f / 6;
-  p = p * f + 0.5f;
-  p = p * f + 1.0f;
-  p = p * f + 1.0f;
-  const Ints power = (__builtin_convertvector(whole, Ints) + 127) << 23;
-  return p * reinterpret_cast<const Floats&>(power);
-}
-
-// erf by formula 7.1.26 of Abramowitz and Stegun, absolute error below 1.5e-7.
-inline Floats gelu_of(Floats x) {
-  const Floats z = x * 0.70710678118654752f;
-  const Floats size = z < fill(0.0f) ? -z : z;
-  const Floats t = 1.0f / (1.0f + 0.3275911f * size);
-  Floats p = fill(1.061405429f);
-  p = p * t + -1.453152027f;
-  p = p * t + 1.421413741f;
-  p = p * t + -0.284496736f;
-  p = p * t + 0.254829592f;
-  const Floats tail = p * t * exp_of(-(size * size));  // 1 - erf(|z|)
-  return z < fill(0.0f) ? 0.5f * x * tail : x - 0.5f * x * tail;
-}
 
 struct Tile {
   const float* a;
@@ -183,26 +120,48 @@ void softmax(float* row, std::size_t count) {
   for (std::size_t i = whole; i < count; ++i) row[i] *= factor;
 }
 
+// Sums over several vectors at a time: a single chain of additions would wait for each of them.
+constexpr std::size_t kChains = 4;
+
+// out = x + residual; returns the sum. The first `whole` floats only.
+inline float add_rows(const float* x, const float* residual, std::size_t whole, float* out) {
+  Floats sums[kChains] = {};
+  for (std::size_t i = 0; i < whole; i += kChains * kLanes) {
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < kChains; ++v) {
+      const std::size_t at = i + v * kLanes;
+      if (at >= whole) break;
+      Floats value = load(x + at);
+      if (residual != nullptr) value += load(residual + at);
+      sums[v] += value;
+      store(out + at, value);
+    }
+  }
+  return sum_of((sums[0] + sums[1]) + (sums[2] + sums[3]));
+}
+
+inline float squares_around(const float* row, float mean, std::size_t whole) {
+  Floats sums[kChains] = {};
+  for (std::size_t i = 0; i < whole; i += kChains * kLanes) {
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < kChains; ++v) {
+      const std::size_t at = i + v * kLanes;
+      if (at >= whole) break;
+      const Floats value = load(row + at) - mean;
+      sums[v] += value * value;
+    }
+  }
+  return sum_of((sums[0] + sums[1]) + (sums[2] + sums[3]));
+}
+
 void layer_norm(const float* x, const float* residual, const float* scale, const float* shift,
                 float epsilon, std::size_t count, float* out) {
   const std::size_t whole = count / kLanes * kLanes;
-  Floats sums = {};
-  for (std::size_t i = 0; i < whole; i += kLanes) {
-    Floats value = load(x + i);
-    if (residual != nullptr) value += load(residual + i);
-    sums += value;
-    store(out + i, value);
-  }
-  float sum = sum_of(sums);
+  float sum = add_rows(x, residual, whole, out);
   for (std::size_t i = whole; i < count; ++i)
     sum += out[i] = x[i] + (residual != nullptr ? residual[i] : 0.0f);
   const float mean = sum / static_cast<float>(count);
-  Floats squares = {};
-  for (std::size_t i = 0; i < whole; i += kLanes) {
-    const Floats value = load(out + i) - mean;
-    squares += value * value;
-  }
-  float square = sum_of(squares);
+  float square = squares_around(out, mean, whole);
   for (std::size_t i = whole; i < count; ++i) square += (out[i] - mean) * (out[i] - mean);
   const float factor = 1.0f / __builtin_sqrtf(square / static_cast<float>(count) + epsilon);
   for (std::size_t i = 0; i < whole; i += kLanes) {

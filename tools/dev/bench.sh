@@ -19,13 +19,16 @@ dev_bench() {
       "$(python_base)" "$ROOT/test/bench/route.py" --build "$ROOT/build/release" --rig "$ROOT/build/rig" \
         "${trace[@]}" "${json[@]}" "$@" </dev/null
       ;;
-    decide | encoder)
-      # Both are single-threaded by definition; OpenMP inside oneDNN has to be told.
+    decide)
+      build_preset release decide_bench
+      taskset -c "$(bench_core)" "$(find build/release -name decide_bench -type f -perm -u+x | head -n 1)" \
+        "${json[@]}" "$@" </dev/null
+      ;;
+    encoder)
       [[ -e $ROOT/build/release/build.ninja ]] && cmake --preset release >/dev/null  # finds libdnnl if just installed
-      build_preset release "${name}_bench"
+      build_preset release encoder_bench
       encoder_ready
-      OMP_NUM_THREADS=1 taskset -c "$(bench_core)" "$(find build/release -name "${name}_bench" -type f -perm -u+x |
-        head -n 1)" "${json[@]}" "$@" </dev/null
+      bench_encoder "$@"
       ;;
     *) die "./dev bench knows proxy, mom, decide, encoder and route, not '$name'" ;;
   esac
@@ -39,6 +42,18 @@ build_rig() {
   say "building the routing rig"
   mkdir -p "$ROOT/build/rig"
   (cd "$rig" && GOFLAGS=-mod=mod go build -buildvcs=false -o "$ROOT/build/rig/" ./cmd/...)
+}
+
+# Python's engines are left out, with a word, where their packages cannot be had.
+bench_encoder() {
+  local rivals=()
+  if (venv_ready encoder-rivals "$ROOT/test/bench/encoder_requirements.txt"); then
+    rivals=(--rivals "$CACHE/encoder-rivals/bin/python")
+  else
+    warn "ONNX Runtime and OpenVINO could not be installed; the rows against them are missing."
+  fi
+  PYTHONDONTWRITEBYTECODE=1 "$(python_base)" "$ROOT/test/bench/encoder.py" --bench "$ROOT/build/release/test/bench/encoder_bench" \
+    --model "$SIGNALBOX_ENCODER_DIR" --work "$CACHE/encoder-rivals/models" "${rivals[@]}" "${json[@]}" "$@" </dev/null
 }
 
 # The first core this shell may use.

@@ -9,7 +9,8 @@ import xml.etree.ElementTree as xml
 from pathlib import Path
 
 # Parts whose results are counted test by test; the part itself counts only if it failed and none of its tests did.
-COUNTED = {'unit': 'dev', 'tsan': 'tsan', 'e2e': 'e2e-release.xml', 'e2e-dev': 'e2e-dev.xml', 'vllm': 'vllm.xml'}
+COUNTED = {'unit': 'dev', 'tsan': 'tsan', 'e2e': 'e2e-release.xml', 'e2e-dev': 'e2e-dev.xml', 'vllm': 'vllm.xml',
+           'arm64': 'arm64/tensor.xml'}
 
 
 def cases(path):

@@ -39,13 +39,14 @@ test_parts() {
   test_part build-dev build_preset dev all          # sanitizers; header checks are part of it
   test_part unit test_ctest dev "$filter"
   if [[ $quick -eq 1 ]]; then
-    say "Skipped, because of --quick: clang-tidy, release build, threads (tsan), end to end."
+    say "Skipped, because of --quick: clang-tidy, release build, threads (tsan), end to end, arm64."
     return
   fi
   test_part build-release build_preset release signalbox
   test_part venv venv_ready venv "$ROOT/test/e2e/requirements.txt"
   test_part e2e test_e2e release "$filter"
   if [[ -n $filter ]]; then return; fi
+  test_part arm64 test_arm64                        # kernels of the other processor, under qemu
   test_part e2e-dev test_e2e dev ''                 # the same requests under ASan and UBSan
   test_part build-tsan build_preset tsan tsan_tests
   test_part tsan test_ctest tsan ''

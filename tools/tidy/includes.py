@@ -24,6 +24,7 @@ THIRD_PARTY = {
     'tmmintrin.h': {'src/tensor', 'src/json'},
     'nmmintrin.h': {'src/tensor', 'src/base'},
     'arm_neon.h': {'src/tensor'},
+    'sys/auxv.h': {'src/tensor'},
     'cpuid.h': {'src/base', 'src/tensor'},
     'gtest/': {'tests'},
     'gmock/': {'tests'},
