@@ -98,7 +98,9 @@ def reference(directory):
 
 
 def vocabulary_pieces(tokenizer):
-    return sorted(piece.removeprefix("##") for piece in tokenizer.get_vocab())
+    """Texts of the pieces, so that random lines are made of what the vocabulary knows."""
+    spaced = (piece.replace("\u2581", " ").replace("\u0120", " ") for piece in tokenizer.get_vocab())
+    return sorted(piece.removeprefix("##") for piece in spaced)
 
 
 def valid(text):
@@ -136,8 +138,10 @@ def compare(tokenizer, directory, files):
     lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
     ours = subprocess.run([build / "train/ids", directory], input=lines.encode(), capture_output=True, check=True)
     wrong = words = tokens = 0
-    for text, line in zip(texts, ours.stdout.decode().split("\n")):
-        ids = tokenizer.encode(text, add_special_tokens=False).ids
+    encodings = (encoding for at in range(0, len(texts), 4096)
+                 for encoding in tokenizer.encode_batch(texts[at:at + 4096], add_special_tokens=False))
+    for text, line, encoding in zip(texts, ours.stdout.decode().split("\n"), encodings):
+        ids = encoding.ids
         words += len(text.split())
         tokens += len(ids)
         if [int(id) for id in line.split()] != ids:

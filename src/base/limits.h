@@ -72,10 +72,21 @@ inline constexpr std::size_t kModelTensorsMax = 1 << 16;
 inline constexpr std::size_t kModelMetadataBytesMax = 1 << 20;  // config.json and meta.json
 inline constexpr std::size_t kModelLayersMax = 128;
 inline constexpr std::size_t kModelWidthMax = 1 << 14;  // any dimension of a layer
-inline constexpr std::size_t kTokenizerFileBytesMax = 32 << 20;
+// A vocabulary of 260,000 pieces with half a million merges is 34 MB of JSON.
+inline constexpr std::size_t kTokenizerFileBytesMax = 64 << 20;
 inline constexpr std::size_t kVocabularyPiecesMax = 1 << 20;
 inline constexpr std::size_t kVocabularyPieceBytesMax = 1 << 10;
 inline constexpr std::size_t kTokenizeBytesMax = 1 << 20;
+inline constexpr std::size_t kMergesMax = 2 << 20;       // of a BPE; the largest seen has 580,000
+inline constexpr std::size_t kAddedTokensMax = 1 << 16;  // the most seen are 6,400
+inline constexpr std::size_t kTokenizerStepsMax = 16;    // normalizers or pre-tokenizers, nested
+inline constexpr std::size_t kFrameTokensMax = 16;       // around a sequence
+inline constexpr std::size_t kReplaceBytesMax = 16;      // what one match may be replaced with
+inline constexpr std::size_t kNormalizedBytesMax = 16 << 20;  // longer: no further normalizers
+inline constexpr std::size_t kPatternNodesMax = 1 << 10;
+inline constexpr std::size_t kPatternDepthMax = 16;  // nested groups
+// The published patterns take up to 40 steps at a byte; more means a pattern that backtracks.
+inline constexpr std::size_t kPatternStepsPerByteMax = 256;
 // Telemetry.
 inline constexpr std::size_t kSpanQueueMax = 4096;
 inline constexpr std::size_t kLabelValuesMax =

@@ -32,19 +32,23 @@ const AsciiTable& ascii_table() {
 // order; only combining marks that must be sorted wait in between.
 class Scanner {
  public:
-  Scanner(const WordPiece& owner, std::vector<std::int32_t>& ids) : owner_(owner), ids_(ids) {}
+  Scanner(const WordPiece& owner, std::vector<std::int32_t>& ids, std::vector<WordSpan>* words)
+      : owner_(owner), ids_(ids), words_(words) {}
 
-  void run(std::string_view text) {
+  // `offset` is where `text` begins in the whole text.
+  void run(std::string_view text, std::size_t offset) {
     const AsciiTable& ascii = ascii_table();
     for (std::size_t at = 0; at < text.size();) {
       const auto byte = static_cast<unsigned char>(text[at]);
+      from_ = offset + at;
       if (byte < 0x80) {
+        to_ = offset + ++at;
         clean(byte, ascii.of[byte]);
-        ++at;
         continue;
       }
       const Decoded decoded = decode_utf8(text.substr(at));
       at += decoded.bytes;
+      to_ = offset + at;
       clean(decoded.point, class_table().of(decoded.point));
     }
     release_marks();
@@ -56,6 +60,7 @@ class Scanner {
     std::uint32_t point;
     int order;
     std::size_t index;
+    std::size_t from, to;  // bytes of the code point it stems from
   };
 
   void clean(std::uint32_t point, Class kind) {
@@ -92,7 +97,7 @@ class Scanner {
       if (order == 0) {
         split(lower(part));
       } else {
-        marks_.push_back({part, order, marks_.size()});
+        marks_.push_back({part, order, marks_.size(), from_, to_});
       }
     }
   }
@@ -103,7 +108,14 @@ class Scanner {
     std::sort(marks_.begin(), marks_.end(), [](const Mark& a, const Mark& b) {
       return a.order != b.order ? a.order < b.order : a.index < b.index;
     });
-    for (const Mark& mark : marks_) split(lower(mark.point));
+    const std::size_t from = from_, to = to_;
+    for (const Mark& mark : marks_) {
+      from_ = mark.from;
+      to_ = mark.to;
+      split(lower(mark.point));
+    }
+    from_ = from;
+    to_ = to;
     marks_.clear();
   }
 
@@ -119,6 +131,8 @@ class Scanner {
   }
 
   void append(std::uint32_t point) {
+    if (characters_ == 0) word_from_ = from_;
+    word_to_ = std::max(to_, characters_ == 0 ? to_ : word_to_);
     if (++characters_ > kWordCharactersMax) return;
     if (point < 0x80) {
       word_.push_back(static_cast<char>(point));
@@ -134,13 +148,17 @@ class Scanner {
     } else {
       owner_.cut(word_, ids_);
     }
+    if (words_ != nullptr) words_->resize(ids_.size(), {word_from_, word_to_});
     word_.clear();
     characters_ = 0;
   }
 
   const WordPiece& owner_;
   std::vector<std::int32_t>& ids_;
-  std::string word_;  // at most kWordCharactersMax code points
+  std::vector<WordSpan>* words_;             // null: not wanted
+  std::size_t from_ = 0, to_ = 0;            // bytes of the code point at hand
+  std::size_t word_from_ = 0, word_to_ = 0;  // bytes of the word so far
+  std::string word_;                         // at most kWordCharactersMax code points
   std::size_t characters_ = 0;
   std::vector<Mark> marks_;
 };
@@ -175,8 +193,9 @@ void WordPiece::cut(std::string_view word, std::vector<std::int32_t>& ids) const
   }
 }
 
-void WordPiece::tokenize(std::string_view text, std::vector<std::int32_t>& ids) const {
-  Scanner scanner(*this, ids);
+void WordPiece::tokenize(std::string_view text, std::vector<std::int32_t>& ids,
+                         std::vector<WordSpan>* words) const {
+  Scanner scanner(*this, ids, words);
   std::size_t begin = 0;
   for (std::size_t at = text.find('['); at != std::string_view::npos; at = text.find('[', at)) {
     const auto special = std::find_if(
@@ -186,12 +205,13 @@ void WordPiece::tokenize(std::string_view text, std::vector<std::int32_t>& ids) 
       ++at;
       continue;
     }
-    scanner.run(text.substr(begin, at - begin));
+    scanner.run(text.substr(begin, at - begin), begin);
     ids.push_back(special->id);
+    if (words != nullptr) words->push_back({at, at + special->text.size()});
     at += special->text.size();
     begin = at;
   }
-  scanner.run(text.substr(begin));
+  scanner.run(text.substr(begin), begin);
 }
 
 Result<WordPiece> WordPiece::create(Vocabulary vocabulary, WordPieceOptions options) {

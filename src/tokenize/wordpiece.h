@@ -19,6 +19,14 @@ struct WordPieceOptions {
   bool split_ideographs = true;  // each CJK ideograph is a word
 };
 
+// Where the word of a piece stands in the text: bytes, end exclusive. A word ends at white space and
+// at punctuation; each punctuation mark and ideograph is a word of its own.
+struct WordSpan {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  bool operator==(const WordSpan&) const = default;
+};
+
 class WordPiece {
  public:
   // From a model directory: vocab.txt, or the vocabulary of tokenizer.json; options from
@@ -30,8 +38,9 @@ class WordPiece {
 
   // Appends the ids of a text, without [CLS] and [SEP]. Any bytes; invalid UTF-8 is dropped like
   // U+FFFD. Special tokens written out in the text ("[SEP]") become their ids, as in the reference.
-  // At most one id per byte.
-  void tokenize(std::string_view text, std::vector<std::int32_t>& ids) const;
+  // At most one id per byte. `words`, when given, must be as long as `ids` and gets one span per id.
+  void tokenize(std::string_view text, std::vector<std::int32_t>& ids,
+                std::vector<WordSpan>* words = nullptr) const;
 
   int cls() const { return cls_; }
   int sep() const { return sep_; }
