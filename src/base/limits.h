@@ -72,6 +72,15 @@ inline constexpr std::size_t kModelTensorsMax = 1 << 16;
 inline constexpr std::size_t kModelMetadataBytesMax = 1 << 20;  // config.json and meta.json
 inline constexpr std::size_t kModelLayersMax = 128;
 inline constexpr std::size_t kModelWidthMax = 1 << 14;  // any dimension of a layer
+// Models of hub directories that users point at.
+inline constexpr std::size_t kModelInnerMax = 1 << 16;      // feed-forward width of decoders
+inline constexpr std::size_t kModelPositionsMax = 1 << 20;  // what a configuration may claim
+inline constexpr std::size_t kModelFilesMax = 64;           // of one model
+inline constexpr std::size_t kLoraRankMax = 1 << 10;
+inline constexpr std::size_t kClassifierLabelsMax = 4096;
+// One pass; attention costs the square of it, and more context rarely changes a verdict.
+inline constexpr std::size_t kClassifierWindowTokens = 1024;
+inline constexpr std::size_t kClassifierTokensMax = 4096;  // one text; its default budget
 // A vocabulary of 260,000 pieces with half a million merges is 34 MB of JSON.
 inline constexpr std::size_t kTokenizerFileBytesMax = 64 << 20;
 inline constexpr std::size_t kVocabularyPiecesMax = 1 << 20;
