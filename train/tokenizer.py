@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Compares our WordPiece with the reference tokenizer (PyPI `tokenizers`), and makes the fixture that tests compare with.
+"""Compares our tokenizers with the reference (PyPI `tokenizers`), and makes the fixtures that tests compare with.
 
-    .venv/bin/python train/tokenizer.py fixture            # writes test/golden/tokenizer/wordpiece.jsonl
-    .venv/bin/python train/tokenizer.py compare [FILES]    # live, on over 100,000 words; FILES are JSON lines with "text"
+    .venv/bin/python train/tokenizer.py fixture            # writes test/golden/tokenizer/
+    .venv/bin/python train/tokenizer.py compare [FILES]    # live, on over a million texts; FILES are JSON lines with "text"
 
-`compare` builds the small tool train/ids.cc in build/train. Both know the encoder's files by --encoder-dir.
+`compare` builds the small tool train/ids.cc in build/train. Both take the encoder's files, or any directory with a
+tokenizer.json (Qwen3's, ModernBERT's, Gemma's, ..), by --encoder-dir. The fixtures of byte-pair encodings and unigram models
+use the small tokenizers of train/small_tokenizers.py, trained on the lines below.
 """
 import argparse
 import json
@@ -13,10 +15,12 @@ import random
 import subprocess
 import sys
 
+import small_tokenizers
 from tokenizers import Tokenizer
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FIXTURE = ROOT / "test/golden/tokenizer/wordpiece.jsonl"
+SMALL_LINES = 60  # of random text for each small tokenizer
 
 # Written for this purpose: what real prompts hold, in many scripts, and what breaks tokenizers.
 LINES = """
@@ -98,7 +102,9 @@ def reference(directory):
 
 
 def vocabulary_pieces(tokenizer):
-    return sorted(piece.removeprefix("##") for piece in tokenizer.get_vocab())
+    """Texts of the pieces, so that random lines are made of what the vocabulary knows."""
+    spaced = (piece.replace("\u2581", " ").replace("\u0120", " ") for piece in tokenizer.get_vocab())
+    return sorted(piece.removeprefix("##") for piece in spaced)
 
 
 def valid(text):
@@ -115,6 +121,33 @@ def make_fixture(tokenizer):
             ids = tokenizer.encode(text, add_special_tokens=False).ids
             out.write(json.dumps({"text": text, "ids": ids}, ensure_ascii=True, separators=(",", ":")) + "\n")
     print(f"{FIXTURE.relative_to(ROOT)}: {FIXTURE.stat().st_size} bytes")
+
+
+def byte_spans(text, offsets):
+    """Offsets in code points to offsets in bytes."""
+    at = [0]
+    for character in text:
+        at.append(at[-1] + len(character.encode()))
+    return [[at[begin], at[end]] for begin, end in offsets]
+
+
+def make_small_fixtures():
+    """A small tokenizer of each kind and the ids it gives; spans too, for lines that no normalizer touches."""
+    for name, make in small_tokenizers.ALL.items():
+        tokenizer = make(LINES * 3)
+        folder = FIXTURE.parent / name
+        small_tokenizers.save(tokenizer, folder / "tokenizer.json")
+        rng = random.Random(22)
+        pieces = vocabulary_pieces(tokenizer)
+        texts = LINES + ODD + [random_line(rng, pieces) for _ in range(SMALL_LINES)]
+        with (folder / "reference.jsonl").open("w") as out:
+            for text in filter(valid, texts):
+                encoding = tokenizer.encode(text, add_special_tokens=False)
+                row = {"text": text, "ids": encoding.ids}
+                if text in LINES and name in ("qwen3", "o200k"):
+                    row["spans"] = byte_spans(text, encoding.offsets)
+                out.write(json.dumps(row, separators=(",", ":")) + "\n")
+        print(f"{folder.relative_to(ROOT)}: {sum(path.stat().st_size for path in folder.iterdir())} bytes")
 
 
 def gather(tokenizer, files):
@@ -136,8 +169,10 @@ def compare(tokenizer, directory, files):
     lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
     ours = subprocess.run([build / "train/ids", directory], input=lines.encode(), capture_output=True, check=True)
     wrong = words = tokens = 0
-    for text, line in zip(texts, ours.stdout.decode().split("\n")):
-        ids = tokenizer.encode(text, add_special_tokens=False).ids
+    encodings = (encoding for at in range(0, len(texts), 4096)
+                 for encoding in tokenizer.encode_batch(texts[at:at + 4096], add_special_tokens=False))
+    for text, line, encoding in zip(texts, ours.stdout.decode().split("\n"), encodings):
+        ids = encoding.ids
         words += len(text.split())
         tokens += len(ids)
         if [int(id) for id in line.split()] != ids:
@@ -157,6 +192,7 @@ def main():
     tokenizer = reference(arguments.encoder_dir)
     if arguments.command == "fixture":
         make_fixture(tokenizer)
+        make_small_fixtures()
         return 0
     return compare(tokenizer, arguments.encoder_dir, arguments.files)
 

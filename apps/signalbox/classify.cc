@@ -7,6 +7,7 @@
 #include <iterator>
 #include <string>
 
+#include "apps/signalbox/classify_model.h"
 #include "apps/signalbox/commands.h"
 #include "apps/signalbox/flags.h"
 #include "apps/signalbox/pii.h"
@@ -28,6 +29,9 @@ constexpr std::array kFlags = {
              "the base model (default: SIGNALBOX_ENCODER_DIR, else the cache)"},
     FlagSpec{"models-dir", "DIR",
              "our trained heads (default: SIGNALBOX_MODELS_DIR, else models/)"},
+    FlagSpec{"model", "DIR", "a classifier in model hub format instead of our own heads"},
+    FlagSpec{"base", "DIR", "with --model naming an adapter: the model it was trained for"},
+    FlagSpec{"mapping", "FILE", "with --model: its labels, {\"idx_to_label\": {..}}"},
     FlagSpec{"help", "", "print this"},
 };
 
@@ -87,15 +91,25 @@ int classify_command(Arguments arguments) {
   const auto flags = Flags::parse(arguments, kFlags, 1);
   if (!flags) return cannot(flags.error().message);
   if (flags->has("help") || flags->positional().empty()) {
-    const std::string text = usage("classify TEXT",
-                                   "Prints what all classifiers say about a text as one JSON "
-                                   "object. TEXT \"-\" reads standard input.",
-                                   kFlags);
+    const std::string text = usage(
+        "classify TEXT",
+        "Prints what all classifiers, or one of yours, say about a text as one JSON object.\n"
+        "TEXT \"-\" reads standard input.",
+        kFlags);
     fmt::print(flags->has("help") ? stdout : stderr, "{}", text);
     return flags->has("help") ? kDone : kCannot;
   }
   std::string text = flags->positional().front();
   if (text == "-") text.assign(std::istreambuf_iterator<char>(std::cin), {});
+  if (const auto model = flags->value("model")) {
+    const auto answer = classify_with_model(*model,
+                                            {.base_directory = flags->value("base").value_or(""),
+                                             .mapping_path = flags->value("mapping").value_or("")},
+                                            text);
+    if (!answer) return cannot(answer.error().message);
+    fmt::print("{}\n", *answer);
+    return kDone;
+  }
   const auto directories = encoder::locate(flags->value("encoder-dir").value_or(""),
                                            flags->value("models-dir").value_or(""));
   const auto encoder = encoder::Encoder::load(directories.base, directories.models);

@@ -93,10 +93,30 @@ inline constexpr std::size_t kModelTensorsMax = 1 << 16;
 inline constexpr std::size_t kModelMetadataBytesMax = 1 << 20;  // config.json and meta.json
 inline constexpr std::size_t kModelLayersMax = 128;
 inline constexpr std::size_t kModelWidthMax = 1 << 14;  // any dimension of a layer
-inline constexpr std::size_t kTokenizerFileBytesMax = 32 << 20;
+// Models of hub directories that users point at.
+inline constexpr std::size_t kModelInnerMax = 1 << 16;      // feed-forward width of decoders
+inline constexpr std::size_t kModelPositionsMax = 1 << 20;  // what a configuration may claim
+inline constexpr std::size_t kModelFilesMax = 64;           // of one model
+inline constexpr std::size_t kLoraRankMax = 1 << 10;
+inline constexpr std::size_t kClassifierLabelsMax = 4096;
+// One pass; attention costs the square of it, and more context rarely changes a verdict.
+inline constexpr std::size_t kClassifierWindowTokens = 1024;
+inline constexpr std::size_t kClassifierTokensMax = 4096;  // one text; its default budget
+// A vocabulary of 260,000 pieces with half a million merges is 34 MB of JSON.
+inline constexpr std::size_t kTokenizerFileBytesMax = 64 << 20;
 inline constexpr std::size_t kVocabularyPiecesMax = 1 << 20;
 inline constexpr std::size_t kVocabularyPieceBytesMax = 1 << 10;
 inline constexpr std::size_t kTokenizeBytesMax = 1 << 20;
+inline constexpr std::size_t kMergesMax = 2 << 20;       // of a BPE; the largest seen has 580,000
+inline constexpr std::size_t kAddedTokensMax = 1 << 16;  // the most seen are 6,400
+inline constexpr std::size_t kTokenizerStepsMax = 16;    // normalizers or pre-tokenizers, nested
+inline constexpr std::size_t kFrameTokensMax = 16;       // around a sequence
+inline constexpr std::size_t kReplaceBytesMax = 16;      // what one match may be replaced with
+inline constexpr std::size_t kNormalizedBytesMax = 16 << 20;  // longer: no further normalizers
+inline constexpr std::size_t kPatternNodesMax = 1 << 10;
+inline constexpr std::size_t kPatternDepthMax = 16;  // nested groups
+// The published patterns take up to 40 steps at a byte; more means a pattern that backtracks.
+inline constexpr std::size_t kPatternStepsPerByteMax = 256;
 // Operator's API.
 inline constexpr std::size_t kApiTextBytesMax = 1 << 20;  // of one text; as much as is tokenised
 inline constexpr std::size_t kApiTextsMax = 100;   // of one call; the reference's max_batch_size

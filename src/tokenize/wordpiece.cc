@@ -158,7 +158,7 @@ class Scanner {
   std::vector<WordSpan>* words_;             // null: not wanted
   std::size_t from_ = 0, to_ = 0;            // bytes of the code point at hand
   std::size_t word_from_ = 0, word_to_ = 0;  // bytes of the word so far
-  std::string word_;  // at most kWordCharactersMax code points
+  std::string word_;                         // at most kWordCharactersMax code points
   std::size_t characters_ = 0;
   std::vector<Mark> marks_;
 };
