@@ -12,6 +12,7 @@
 #include "apps/signalbox/commands.h"
 #include "apps/signalbox/flags.h"
 #include "apps/signalbox/judged_text.h"
+#include "base/text.h"
 #include "encoder/locate.h"
 #include "json/splice.h"
 
@@ -49,11 +50,10 @@ int cannot(const std::string& message) {
 Result<double> read_share(const Flags& flags, std::string_view name, double otherwise) {
   const auto text = flags.value(name);
   if (!text) return otherwise;
-  char* end = nullptr;
-  const double value = std::strtod(text->c_str(), &end);
-  if (text->empty() || *end != '\0' || !(value >= 0 && value < 1))
+  const auto value = parse_double(*text);
+  if (!value || !(*value >= 0 && *value < 1))
     return fail(Code::kInvalidArgument, fmt::format("--{} must be a number from 0 to 1", name));
-  return value;
+  return *value;
 }
 
 using Rows = std::vector<Line<JudgedText>>;

@@ -91,11 +91,11 @@ int classify_command(Arguments arguments) {
   const auto flags = Flags::parse(arguments, kFlags, 1);
   if (!flags) return cannot(flags.error().message);
   if (flags->has("help") || flags->positional().empty()) {
-    const std::string text = usage(
-        "classify TEXT",
-        "Prints what all classifiers, or one of yours, say about a text as one JSON object.\n"
-        "TEXT \"-\" reads standard input.",
-        kFlags);
+    const std::string text =
+        usage("classify TEXT",
+              "Prints what all classifiers, or one of yours, say about a text as one JSON object.\n"
+              "TEXT \"-\" reads standard input.",
+              kFlags);
     fmt::print(flags->has("help") ? stdout : stderr, "{}", text);
     return flags->has("help") ? kDone : kCannot;
   }

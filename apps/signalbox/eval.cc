@@ -11,6 +11,7 @@
 #include "apps/signalbox/eval_tasks.h"
 #include "apps/signalbox/flags.h"
 #include "apps/signalbox/pii.h"
+#include "base/text.h"
 #include "encoder/locate.h"
 
 namespace signalbox::cli {
@@ -72,11 +73,10 @@ bool known_task(std::string_view name) {
 Result<std::optional<double>> read_threshold(const Flags& flags) {
   const auto text = flags.value("threshold");
   if (!text) return std::optional<double>();
-  char* end = nullptr;
-  const double value = std::strtod(text->c_str(), &end);
-  if (text->empty() || *end != '\0' || !(value >= 0 && value <= 1))
+  const auto value = parse_double(*text);
+  if (!value || !(*value >= 0 && *value <= 1))
     return fail(Code::kInvalidArgument, "--threshold must be a number from 0 to 1");
-  return std::optional<double>(value);
+  return value;
 }
 
 }  // namespace

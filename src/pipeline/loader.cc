@@ -18,8 +18,7 @@ bool names_task_kind(const config::RuleNode& rule) {
 bool wants_encoder(const config::Routing& routing) {
   const auto& signals = routing.signals;
   return !signals.domains.empty() || !signals.embeddings.empty() || !signals.jailbreaks.empty() ||
-         !signals.pii.empty() ||
-         !signals.complexities.empty() || !signals.fact_checks.empty() ||
+         !signals.pii.empty() || !signals.complexities.empty() || !signals.fact_checks.empty() ||
          !signals.user_feedbacks.empty() ||
          std::ranges::any_of(routing.decisions, [](const config::Decision& decision) {
            return names_task_kind(decision.rules);

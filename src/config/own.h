@@ -1,0 +1,181 @@
+// What is Signalbox's own in a configuration: doors, limits, balancing, health, tracing and the other options of the
+// `signalbox:` block, which every generation may carry. Part of the internal form in config/model.h; the same rules hold.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/limits.h"
+
+namespace signalbox::config {
+
+using std::chrono::milliseconds;
+
+struct Listener {
+  std::string name;
+  std::string address = "0.0.0.0";
+  std::uint16_t port = 8080;
+  milliseconds timeout{0};  // 0: limits.total_timeout
+  bool operator==(const Listener&) const = default;
+};
+
+struct TlsFiles {
+  std::string certificate_file;
+  std::string key_file;
+  bool enabled() const { return !certificate_file.empty(); }
+  bool operator==(const TlsFiles&) const = default;
+};
+
+enum class HeaderSet { kBoth, kSeed, kV03 };
+
+struct HttpDoor {
+  bool enabled = true;
+  std::string address = "::";  // dual-stack
+  std::uint16_t port = 8080;
+  TlsFiles tls;
+  HeaderSet response_headers = HeaderSet::kBoth;
+  int unknown_model_status = 404;  // 404 or 400 (compatibility)
+  bool operator==(const HttpDoor&) const = default;
+};
+
+struct AdminDoor {
+  bool enabled = true;
+  std::string address = "::";
+  std::uint16_t port = 9190;
+  bool operator==(const AdminDoor&) const = default;
+};
+
+struct Limits {
+  std::uint64_t body_bytes_max = limits::kBodyBytesMax;
+  std::uint64_t connections_max = limits::kConnectionsMax;
+  milliseconds head_timeout = limits::kHeadTimeout;
+  milliseconds body_timeout = limits::kBodyTimeout;
+  milliseconds idle_timeout = limits::kIdleTimeout;
+  milliseconds connect_timeout = limits::kConnectTimeout;
+  milliseconds first_byte_timeout = limits::kFirstByteTimeout;
+  milliseconds stream_idle_timeout = limits::kStreamIdleTimeout;
+  milliseconds total_timeout = limits::kTotalTimeout;
+  milliseconds drain_timeout = limits::kDrainTimeout;
+  bool operator==(const Limits&) const = default;
+};
+
+enum class BalancerPolicy {
+  kRoundRobin,
+  kLeastLoad,
+  kPowerOfTwo,
+  kSession,
+  kSessionMd5,
+  kPrefixAware,
+  kLoadAware,
+  kAuto
+};
+
+// signalbox.balancer.models.NAME: what differs for one model.
+struct ModelBalancer {
+  std::optional<BalancerPolicy> policy;
+  bool operator==(const ModelBalancer&) const = default;
+};
+
+struct Balancer {
+  BalancerPolicy policy = BalancerPolicy::kAuto;
+  std::string session_header = "x-session-id";
+  std::string
+      session_body_field;  // top-level body field read when the header is absent, for example "user"
+  double session_load_factor =
+      1.25;  // bounded-load consistent hashing: no replica above this times the mean
+  std::map<std::string, ModelBalancer> models;  // by name of the providers entry
+  // Prefix cache of an engine that does not say how large it is (vllm:cache_config_info).
+  std::int64_t cache_tokens = 262'144;
+  std::string priority_header = "x-request-priority";  // empty: no priorities
+  std::string zone;                          // where this router runs; empty: no preference
+  std::map<std::string, std::string> zones;  // backend name or host to zone
+  milliseconds zone_penalty{5};              // what leaving the zone costs
+  bool operator==(const Balancer&) const = default;
+};
+
+// Scraping of the engines' own figures.
+struct EngineMetrics {
+  bool enabled = true;
+  std::string path = "/metrics";
+  milliseconds interval{2000};
+  milliseconds timeout{1000};
+  bool operator==(const EngineMetrics&) const = default;
+};
+
+struct Retry {
+  int attempts_max = 3;       // including the first, 1..limits::kAttemptsMax
+  double budget_ratio = 0.2;  // retries per request over the last window
+  int budget_min_per_second = 10;
+  bool operator==(const Retry&) const = default;
+};
+
+struct Health {
+  std::string path = "/health";
+  milliseconds interval{5000};
+  milliseconds timeout{2000};
+  int unhealthy_after = 3;  // consecutive failures of the active check
+  int healthy_after = 1;
+  int eject_after_failures = 5;      // consecutive failed requests (connect, reset, 5xx)
+  milliseconds ejection_time{5000};  // first ejection; doubles up to 16 times
+  int max_ejection_percent = 50;     // floor: at least one replica stays
+  bool operator==(const Health&) const = default;
+};
+
+struct Tracing {
+  bool enabled = false;
+  std::string endpoint;  // host:port or http URL of an OTLP/HTTP receiver
+  std::string service_name = "signalbox";
+  double sampling_rate = 1.0;
+  bool operator==(const Tracing&) const = default;
+};
+
+struct AccessLog {
+  bool enabled = true;
+  std::string path = "stderr";  // stderr | stdout | file path
+  bool operator==(const AccessLog&) const = default;
+};
+
+struct EncoderSettings {
+  bool enabled = true;
+  std::string
+      directory;  // model files; empty: SIGNALBOX_ENCODER_DIR, else the cache folder of the base package
+  int threads = 0;             // 0: what the I/O leaves, at least 1
+  milliseconds deadline{200};  // past it the request goes down the ladder
+  bool operator==(const EncoderSettings&) const = default;
+};
+
+// signalbox.models[]: replicas in one line each, for people who do not start from the published files.
+struct Sim {
+  bool embedded = false;  // start demo engines when a model has no reachable backend of its own
+  int replicas = 2;
+  bool operator==(const Sim&) const = default;
+};
+
+// The `signalbox:` block: our own options, legal in every generation.
+struct Own {
+  HttpDoor http;
+  AdminDoor admin;
+  Limits limits;
+  Balancer balancer;
+  EngineMetrics engine_metrics;
+  Retry retry;
+  Health health;
+  AccessLog access_log;
+  EncoderSettings encoder;
+  Sim sim;
+  std::vector<std::string> trusted_peers;  // CIDR; identity headers count only from these
+  std::string user_id_header = "x-authz-user-id";
+  std::string user_groups_header = "x-authz-user-groups";
+  double task_kind_threshold = 0.5;  // least confidence of a task_kind leaf
+  std::vector<std::string>
+      metadata_headers;  // header prefix or names offered to metadata rules; body `metadata` always
+  int io_threads = 0;    // 0: the CPU budget
+  bool operator==(const Own&) const = default;
+};
+
+}  // namespace signalbox::config
