@@ -16,17 +16,23 @@ constexpr std::uint32_t kFirstCombining = 0x300;
 // Longest decomposition of one code point (U+FDFA under the compatibility forms).
 constexpr std::size_t kPartsMax = 18;
 
+bool composes(Form form) { return form == Form::kNfc || form == Form::kNfkc; }
+bool compatible(Form form) { return form == Form::kNfkc || form == Form::kNfkd; }
+
+// Halfwidth voice marks and the jamo of both widths: under the compatibility forms they become what attaches.
+bool becomes_attached(std::uint32_t point) {
+  return (point >= 0x3131 && point <= 0x318E) || (point >= 0xFF9E && point <= 0xFFDC);
+}
+
 // May the code point compose or reorder with the one before it?
-bool attaches(std::uint32_t point) {
+bool attaches(std::uint32_t point, Form form) {
   if (point < kFirstCombining) return false;
+  if (compatible(form) && becomes_attached(point)) return true;
   if (point >= 0x1160 && point <= 0x11FF) return true;  // vowels and finals of Hangul
   const auto* property = utf8proc_get_property(static_cast<utf8proc_int32_t>(point));
   return property->combining_class != 0 || property->category == UTF8PROC_CATEGORY_MN ||
          property->category == UTF8PROC_CATEGORY_MC || property->category == UTF8PROC_CATEGORY_ME;
 }
-
-bool composes(Form form) { return form == Form::kNfc || form == Form::kNfkc; }
-bool compatible(Form form) { return form == Form::kNfkc || form == Form::kNfkd; }
 
 // One run: a code point and all that attach to it, decomposed.
 class Run {
@@ -97,6 +103,16 @@ class Run {
   std::vector<utf8proc_int32_t> points_;
 };
 
+// Code points that stay as they are keep their own origins.
+void append_unchanged(const TracedText& text, std::size_t at, std::size_t end, TracedText& out) {
+  const std::string_view bytes = text.text();
+  while (at < end) {
+    const std::size_t length = decode_utf8(bytes.substr(at)).bytes;
+    out.append(bytes.substr(at, length), text.traced() ? text.origin(at, at + length) : Origin{});
+    at += length;
+  }
+}
+
 }  // namespace
 
 TracedText normalize(const TracedText& text, Form form) {
@@ -109,14 +125,18 @@ TracedText normalize(const TracedText& text, Form form) {
     std::size_t count = 0;
     while (end < bytes.size()) {
       const Decoded decoded = decode_utf8(std::string_view(bytes).substr(end));
-      if (count > 0 && !attaches(decoded.point)) break;
+      if (count > 0 && !attaches(decoded.point, form)) break;
       run.add(decoded.point);
       end += decoded.bytes;
       ++count;
     }
     normal.clear();
     run.finish(normal);
-    out.append(normal, text.traced() ? text.origin(at, end) : Origin{});
+    if (normal == std::string_view(bytes).substr(at, end - at)) {
+      append_unchanged(text, at, end, out);
+    } else {
+      out.append(normal, text.traced() ? text.origin(at, end) : Origin{});
+    }
     at = end;
   }
   return out;

@@ -7,7 +7,7 @@ namespace signalbox::tokenize {
 
 enum class Form : std::uint8_t { kNfc, kNfd, kNfkc, kNfkd };
 
-// Origins are those of the whole run of code points that were composed or reordered together.
+// Origins are those of the whole run of code points that were composed or reordered together, where that changed it.
 // O(bytes log bytes), also for long runs of combining marks.
 TracedText normalize(const TracedText& text, Form form);
 

@@ -52,11 +52,11 @@ std::vector<Entity> merge_entities(std::string_view text, std::span<const tokeni
       open.reset();
       continue;
     }
+    // The pieces of a word that have its span (WordPiece) leave its label to the first of them.
+    if (i > 0 && spans[i - 1] == span) continue;
     const Parsed parsed = parse(labels[static_cast<std::size_t>(tokens[i].label)]);
-    // Pieces of one word have its span (WordPiece), or touch one another without a space (BPE).
-    const bool same_word =
-        i > 0 &&
-        (spans[i - 1] == span || (spans[i - 1].end == span.begin && !is_blank(text[span.begin])));
+    // Other pieces of one word (BPE) touch one another without a space.
+    const bool same_word = i > 0 && spans[i - 1].end == span.begin && !is_blank(text[span.begin]);
     const bool goes_on = open && parsed.type == open->type && (!parsed.begins || same_word);
     if (!goes_on) {
       close(text, open, entities);
