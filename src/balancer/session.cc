@@ -14,6 +14,10 @@ namespace {
 // keeps their order among themselves.
 constexpr double kFullCost = 1e3;
 
+// A request whose last byte is on its way still counts for a moment, and its client may already ask again: one request
+// beside another is no load that a session should move for.
+constexpr double kBoundMin = 2;
+
 }  // namespace
 
 double session_rank(std::uint64_t session, std::uint64_t endpoint_hash, int weight) {
@@ -23,7 +27,8 @@ double session_rank(std::uint64_t session, std::uint64_t endpoint_hash, int weig
 }
 
 double load_bound(double load_factor, std::int64_t in_flight_total, double share) {
-  return std::max(1.0, std::ceil(load_factor * static_cast<double>(in_flight_total + 1) * share));
+  return std::max(kBoundMin,
+                  std::ceil(load_factor * static_cast<double>(in_flight_total + 1) * share));
 }
 
 void Session::score(std::span<const Option> options, const Context& context,

@@ -30,7 +30,7 @@ class Session final : public Policy {
 // be the lowest is weight over the sum of weights.
 double session_rank(std::uint64_t session, std::uint64_t endpoint_hash, int weight);
 
-// Requests that an endpoint may have with one more than `in_flight_total` running: at least 1.
+// Requests that an endpoint may have with one more than `in_flight_total` running: at least 2.
 //   load_factor >= 1; share: the endpoint's weight over the sum of weights
 double load_bound(double load_factor, std::int64_t in_flight_total, double share);
 

@@ -126,8 +126,18 @@ RC_GTEST_PROP(SessionProperty, NoReplicaExceedsItsBound, ()) {
     running.push_back(pick_for(fleet, mix64(static_cast<std::uint64_t>(i % sessions) + 99)));
     const auto& chosen = *running.back().replica;
     const double bound =
-        std::max(1.0, std::ceil(factor * (i + 1) * chosen.weight() / weight_total));
+        std::max(2.0, std::ceil(factor * (i + 1) * chosen.weight() / weight_total));
     RC_ASSERT(chosen.endpoint->in_flight() <= bound);
+  }
+}
+
+TEST(Session, AsksThatOverlapByOneStayTogether) {
+  TestFleet fleet(kPolicy);
+  fleet.add("m", {{"a", 1}, {"b", 1}, {"c", 1}});
+  for (std::uint64_t session = 0; session < 20; ++session) {
+    const Pick first = pick_for(fleet, mix64(session));
+    const Pick second = pick_for(fleet, mix64(session));
+    EXPECT_EQ(first.replica, second.replica) << session;
   }
 }
 

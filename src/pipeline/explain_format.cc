@@ -39,11 +39,9 @@ void write_leaves(json::Writer& out, const Explanation& e) {
   for (const auto& leaf : e.leaves) {
     out.begin_object().key("type").string(leaf.type).key("name").string(leaf.name);
     out.key("state").string(state_word(leaf.state)).key("cost").string(tier_word(leaf.tier));
-    if (leaf.skipped.empty()) {
-      out.key("confidence").number(leaf.confidence);
-    } else {
-      out.key("skipped").string(leaf.skipped);
-    }
+    if (!leaf.skipped.empty()) out.key("skipped").string(leaf.skipped);
+    // Of a match only: what did not match has no confidence in itself.
+    if (leaf.state == exchange::SignalState::kMatch) out.key("confidence").number(leaf.confidence);
     if (leaf.threshold) out.key("threshold").number(*leaf.threshold);
     out.end_object();
   }
@@ -106,6 +104,8 @@ std::string to_text(const Explanation& e) {
   if (!e.runner_up.empty()) {
     out +=
         fmt::format("runner-up  {} (margin {:.3f} in {})\n", e.runner_up, e.margin, e.margin_unit);
+  } else {
+    out += "runner-up  none: no other rule matches\n";
   }
   out +=
       fmt::format("goes to    {}{}, reasoning {}{}{}\n", e.upstream_name,
@@ -121,9 +121,10 @@ std::string to_text(const Explanation& e) {
   out += "signals\n";
   for (const auto& leaf : e.leaves) {
     out += fmt::format("  {:<10} {:<20} {:<14}", leaf.type, leaf.name, state_word(leaf.state));
+    if (leaf.state == exchange::SignalState::kMatch) out += fmt::format(" {:.3f}", leaf.confidence);
     if (leaf.skipped.empty()) {
-      out += fmt::format(" {:.3f}", leaf.confidence);
-      if (leaf.threshold) out += fmt::format(" (threshold {:.3f})", *leaf.threshold);
+      if (leaf.threshold && *leaf.threshold > 0)
+        out += fmt::format(" (threshold {:.3f})", *leaf.threshold);
     } else {
       out += fmt::format(" skipped: {}", leaf.skipped);
     }
