@@ -219,7 +219,7 @@ def source_lines(rows):
 
 def table(figures):
     if not figures:
-        return "(`signalbox` was not built in build/train)"
+        return "(not measured: `./dev build` was not run before)"
     keys = [key for key in FIGURES if any(key in found for found in figures.values())]
     lines = ["| rows | " + " | ".join(keys) + " |", "| --- " * (len(keys) + 1) + "|"]
     lines += [f"| {group} | " + " | ".join(str(found.get(key, "")) for key in keys) + " |" for group, found in figures.items()]
@@ -289,7 +289,7 @@ def main():
     out = arguments.models / task.name
     heads.write_head(out, task.name, head, task.labels, encoder.facts,
                      meta | {"seed": arguments.seed, "base_model": encoder.name, "base_sha256": encoder.sha256})
-    program = corpus.ROOT / "build/train/apps/signalbox/signalbox"
+    program = corpus.ROOT / "build/release/apps/signalbox/signalbox"
     figures = evaluate(program, task, write_dev(rows), arguments.encoder_dir, arguments.models)
     write_card(out, rows, encoder, meta, figures, fold_figures, arguments.seed)
     print(json.dumps({"task": task.name, "out_of_fold": fold_figures, "dev": figures}))
