@@ -53,6 +53,7 @@ providers:
       backend_refs:{backends}
 signalbox:
   io_threads: 1
+  balancer: {{policy: round_robin}}
   access_log: {{enabled: false}}
   encoder: {{enabled: false}}
 '''
