@@ -5,6 +5,8 @@ src/encoder/token_head.cc.
 """
 import numpy as np
 
+from heads import normal, softmax
+
 PAD = 4                  # empty words between two texts; as far as the widest convolution reaches
 TAPS = ((-2, -1, 0, 1, 2), (-4, -2, 0, 2, 4))
 BATCH_WORDS = 1500
@@ -14,21 +16,9 @@ SMOOTH = 0.03            # label smoothing
 
 
 def gelu(z):
-    """GELU and its derivative, by the kernels' own formula."""
-    size = np.abs(z) * np.float32(0.70710678)
-    t = 1 / (1 + np.float32(0.3275911) * size)
-    series = np.float32(1.061405429)
-    for factor in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
-        series = series * t + np.float32(factor)
-    density = np.exp(-z * z / 2)
-    tail = series * t * density / 2
-    cumulative = np.where(z < 0, tail, 1 - tail)
-    return z * cumulative, cumulative + z * density * np.float32(0.39894228)
-
-
-def softmax(z):
-    p = np.exp(z - z.max(1, keepdims=True))
-    return p / p.sum(1, keepdims=True)
+    """GELU and its derivative."""
+    cumulative, density = normal(z)
+    return z * cumulative, cumulative + z * density
 
 
 def shifted(rows, tap):

@@ -35,7 +35,7 @@ std::string found(const std::string& text) {
 class ShippedEntities : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (shipped() == nullptr) GTEST_SKIP() << testing::missing_base(locate().base);
+    ASSERT_NE(shipped(), nullptr) << testing::missing_base(locate().base);
     ASSERT_NE(shipped()->token_head(), nullptr) << "models/pii does not load";
   }
 };

@@ -6,6 +6,7 @@
 #include <sys/auxv.h>
 #endif
 
+#include "tensor/cpu_x86.h"
 #include "tensor/dot_x86.h"
 #include "tensor/kernels.h"
 #include "tensor/kernels_neon.h"
@@ -26,13 +27,8 @@ Runnable probe() {
     found.tables[found.count++] = &neon_dot_kernels();
 #endif
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-    found.tables[found.count++] = &avx2_dot_kernels();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bf16")) {
-    found.tables[found.count++] = &avx512_dot_kernels();
-  }
+  if (has_avx2()) found.tables[found.count++] = &avx2_dot_kernels();
+  if (has_avx512_dot()) found.tables[found.count++] = &avx512_dot_kernels();
 #endif
   return found;
 }

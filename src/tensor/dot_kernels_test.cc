@@ -8,20 +8,15 @@
 #include <string>
 #include <vector>
 
-#include "base/random.h"
 #include "tensor/activations.h"
 #include "tensor/bf16.h"
 #include "tensor/packed_weights.h"
+#include "tensor/testing.h"
 
 namespace signalbox::tensor {
 namespace {
 
-std::vector<float> noise(std::size_t count, std::uint64_t seed, float size = 1.0f) {
-  Random random(seed);
-  std::vector<float> values(count);
-  for (float& value : values) value = static_cast<float>(random.unit() * 2 - 1) * size;
-  return values;
-}
+using testing::noise;
 
 double gelu(double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); }
 

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "tensor/cpu_x86.h"
 #include "tensor/kernels_neon.h"
 #include "tensor/kernels_x86.h"
 
@@ -20,13 +21,8 @@ Runnable probe() {
   found.tables[found.count++] = &neon_kernels();
 #endif
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    found.tables[found.count++] = &avx2_kernels();
-  }
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-    found.tables[found.count++] = &avx512_kernels();
-  }
+  if (has_avx2()) found.tables[found.count++] = &avx2_kernels();
+  if (has_avx512()) found.tables[found.count++] = &avx512_kernels();
 #endif
   return found;
 }

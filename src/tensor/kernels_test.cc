@@ -9,16 +9,12 @@
 
 #include "base/random.h"
 #include "tensor/linear.h"
+#include "tensor/testing.h"
 
 namespace signalbox::tensor {
 namespace {
 
-std::vector<float> noise(std::size_t count, std::uint64_t seed, float size = 1.0f) {
-  Random random(seed);
-  std::vector<float> values(count);
-  for (float& value : values) value = static_cast<float>(random.unit() * 2 - 1) * size;
-  return values;
-}
+using testing::noise;
 
 class KernelTable : public ::testing::TestWithParam<const Kernels*> {};
 
