@@ -1,47 +1,84 @@
 // Header fields in order of arrival. Names compare without case; values are kept as sent. Linear search: requests carry
 // a dozen or two, and a flat vector beats a map there.
+//
+// All fields lie one after another in one string, each as it goes on the wire ("name: value\r\n"), so that copying a
+// message's fields is two copies of memory, and writing them one append each. Every field held is valid on the wire:
+// what a name or a value must not contain never gets in.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <ranges>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace signalbox::http {
 
 class Headers {
  public:
+  // Views into the Headers it came from; valid until those change.
   struct Field {
-    std::string name;  // as sent
-    std::string value;
+    std::string_view name;  // as sent
+    std::string_view value;
+    std::string_view line;  // both as on the wire, with CRLF
   };
 
-  void add(std::string name, std::string value) {
-    fields_.push_back({std::move(name), std::move(value)});
-  }
+  // Outer blanks of the value are dropped and its control characters become spaces; a name that is no token adds nothing.
+  void add(std::string_view name, std::string_view value);
+  // The caller has checked that name is a token and value a trimmed field value (a parser).
+  void add_checked(std::string_view name, std::string_view value);
   // Replaces all fields of that name by one.
-  void set(std::string_view name, std::string value);
+  void set(std::string_view name, std::string_view value);
   // The same for every field of `others`, in their order.
-  void set_all(Headers others);
-  void reserve(std::size_t fields) { fields_.reserve(fields); }
+  void set_all(const Headers& others);
+  // Room for fields of so many bytes, names, values and four more each.
+  void reserve(std::size_t fields, std::size_t bytes);
   // Number of fields removed.
   std::size_t remove(std::string_view name);
-  // First value of that name, or nullptr.
-  const std::string* find(std::string_view name) const;
+  // First value of that name.
+  std::optional<std::string_view> find(std::string_view name) const;
   // First value or empty.
-  std::string_view get(std::string_view name) const;
-  bool has(std::string_view name) const { return find(name) != nullptr; }
+  std::string_view get(std::string_view name) const {
+    return find(name).value_or(std::string_view{});
+  }
+  bool has(std::string_view name) const { return find(name).has_value(); }
   std::size_t count(std::string_view name) const;
-  const std::vector<Field>& fields() const { return fields_; }
-  void clear() { fields_.clear(); }
+  // Random access to Field.
+  auto fields() const {
+    return entries_ | std::views::transform([this](const Entry& entry) { return field(entry); });
+  }
+  // Bytes of all fields ever added, so at least those of the fields held.
+  std::size_t bytes() const { return text_.size(); }
+  void clear();
   // Drops every field for which `drop(const Field&)` is true.
   template <class Predicate>
   void remove_if(Predicate drop) {
-    std::erase_if(fields_, drop);
+    std::erase_if(entries_, [&](const Entry& entry) { return drop(field(entry)); });
   }
 
  private:
-  std::vector<Field> fields_;
+  // Where a field lies in text_.
+  struct Entry {
+    std::uint32_t begin;
+    std::uint32_t name_bytes;
+    std::uint32_t value_bytes;
+  };
+  static constexpr std::size_t kColonBytes = 2;
+  static constexpr std::size_t kLineBytes = 4;  // colon, blank, CR, LF
+
+  Field field(const Entry& entry) const {
+    const std::string_view line(text_.data() + entry.begin,
+                                entry.name_bytes + entry.value_bytes + kLineBytes);
+    return {line.substr(0, entry.name_bytes),
+            line.substr(entry.name_bytes + kColonBytes, entry.value_bytes), line};
+  }
+  // Puts the line at the end of text_.
+  Entry append(std::string_view name, std::string_view value);
+
+  std::string text_;
+  std::vector<Entry> entries_;
 };
 
 }  // namespace signalbox::http

@@ -12,8 +12,9 @@
 namespace signalbox::http {
 namespace {
 
-// Heads of clients and engines, with what we add, rarely hold more; and a kilobyte is what malloc keeps at hand.
-constexpr std::size_t kFieldsReserved = 16;
+// Heads of clients and engines rarely hold more, with what we add.
+constexpr std::size_t kFieldsReserved = 24;
+constexpr std::size_t kAddedBytes = 512;
 
 constexpr std::array<std::string_view, 6> kHopByHop = {
     "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"};
@@ -28,7 +29,7 @@ Result<void> parse_field(std::string_view line, Code malformed, Headers& out) {
   const auto value = trim(line.substr(colon + 1));
   if (!is_field_value(value))
     return fail(malformed, "control character in a header value", std::string(name));
-  out.add(std::string(name), std::string(value));
+  out.add_checked(name, value);
   return {};
 }
 
@@ -58,7 +59,7 @@ Result<std::optional<std::size_t>> find_head_end(std::string_view buffer, HeadSc
 
 Result<Headers> parse_fields(std::string_view lines, Code malformed) {
   Headers headers;
-  headers.reserve(kFieldsReserved);
+  headers.reserve(kFieldsReserved, lines.size() + kAddedBytes);
   while (!lines.empty()) {
     const auto end = lines.find("\r\n");
     const auto line = lines.substr(0, end);
@@ -92,10 +93,9 @@ Result<BodyFraming> declared_framing(const Headers& headers, int version_minor, 
 }
 
 bool connection_has(const Headers& headers, std::string_view option) {
-  return std::any_of(
-      headers.fields().begin(), headers.fields().end(), [&](const Headers::Field& field) {
-        return equal_ignore_case(field.name, "connection") && list_has_token(field.value, option);
-      });
+  return std::ranges::any_of(headers.fields(), [&](const Headers::Field& field) {
+    return equal_ignore_case(field.name, "connection") && list_has_token(field.value, option);
+  });
 }
 
 bool wants_keep_alive(const Headers& headers, int version_minor) {

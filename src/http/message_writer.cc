@@ -67,9 +67,7 @@ void append_number(std::string& out, std::uint64_t number) {
 // Room for a whole head at once: fields with their separators, and what the writers add themselves.
 void reserve_head(std::string& out, const Headers& headers) {
   constexpr std::size_t kOwnBytes = 256;
-  std::size_t bytes = kOwnBytes;
-  for (const auto& field : headers.fields()) bytes += field.name.size() + field.value.size() + 4;
-  out.reserve(out.size() + bytes);
+  out.reserve(out.size() + headers.bytes() + kOwnBytes);
 }
 
 void append_framing(std::string& out, BodyFraming body, bool zero_length) {
@@ -120,7 +118,7 @@ void append_request_head(std::string& out, const RequestLine& line, const Header
     if (is_one_of(field.name,
                   {"host", "content-length", "transfer-encoding", "connection", "expect"}))
       continue;
-    append_field(out, field.name, field.value);
+    out.append(field.line);
   }
   append_framing(out, body, is_one_of(line.method, {"POST", "PUT", "PATCH"}));
   out.append("\r\n");
@@ -136,7 +134,7 @@ void append_response_head(std::string& out, const StatusLine& line, const Header
   for (const auto& field : headers.fields()) {
     if (is_one_of(field.name, {"content-length", "transfer-encoding", "connection", "date"}))
       continue;
-    append_field(out, field.name, field.value);
+    out.append(field.line);
   }
   const bool bodiless = line.status < 200 || line.status == 204 || line.status == 304;
   if (!bodiless) append_framing(out, body, !line.to_head);

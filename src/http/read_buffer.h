@@ -13,6 +13,11 @@ namespace signalbox::http {
 
 class ReadBuffer {
  public:
+  ReadBuffer() = default;
+  ReadBuffer(const ReadBuffer&) = delete;
+  ReadBuffer& operator=(const ReadBuffer&) = delete;
+  ~ReadBuffer();
+
   std::string_view data() const { return {storage_.get() + begin_, end_ - begin_}; }
   std::span<char> bytes() { return {storage_.get() + begin_, end_ - begin_}; }
   std::size_t size() const { return end_ - begin_; }
@@ -28,6 +33,9 @@ class ReadBuffer {
   void release();
 
  private:
+  // Gives the storage to this thread's free list if it is of the usual size, else back to the allocator.
+  void drop();
+
   std::unique_ptr<char[]> storage_;
   std::size_t capacity_ = 0;
   std::size_t begin_ = 0;

@@ -167,8 +167,12 @@ rc::Gen<std::string> gen_value() {
 
 RC_GTEST_PROP(RequestHead, ReadsBackWhatTheWriterWrote, ()) {
   Headers headers;
+  std::vector<std::string> values;
   const auto count = *rc::gen::inRange(0, 20);
-  for (int i = 0; i < count; ++i) headers.add("x-" + std::to_string(i), *gen_value());
+  for (int i = 0; i < count; ++i) {
+    values.push_back(*gen_value());
+    headers.add("x-" + std::to_string(i), values.back());
+  }
   const auto length = *rc::gen::inRange<std::uint64_t>(1, 1 << 30);
   std::string text = *rc::gen::element<std::string>("", "\r\n");
   append_request_head(text, {.method = "PUT", .target = "/a?b", .host = "h:1"}, headers,
@@ -176,14 +180,14 @@ RC_GTEST_PROP(RequestHead, ReadsBackWhatTheWriterWrote, ()) {
   const auto head = parse_ok(text);
   RC_ASSERT(head.head_bytes == text.size());
   RC_ASSERT(head.body.length == length);
-  RC_ASSERT(head.headers.fields().size() == headers.fields().size() + 2);
-  for (const auto& field : headers.fields()) {
-    const auto first = field.value.find_first_not_of('\t');
+  RC_ASSERT(head.headers.fields().size() == values.size() + 2);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto first = values[i].find_first_not_of('\t');
     const auto trimmed =
         first == std::string::npos
             ? std::string()
-            : field.value.substr(first, field.value.find_last_not_of('\t') - first + 1);
-    RC_ASSERT(head.headers.get(field.name) == trimmed);
+            : values[i].substr(first, values[i].find_last_not_of('\t') - first + 1);
+    RC_ASSERT(head.headers.get("x-" + std::to_string(i)) == trimmed);
   }
 }
 

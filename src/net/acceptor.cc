@@ -1,44 +1,26 @@
 #include <fmt/core.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ip/v6_only.hpp>
-#include <boost/asio/signal_set.hpp>
-#include <boost/asio/socket_base.hpp>
-#include <boost/asio/ssl/context.hpp>
-#include <csignal>
+#include <algorithm>
+#include <cerrno>
 #include <list>
 #include <utility>
 
 #include "base/log.h"
 #include "net/network.h"
-#include "net/tcp_stream.h"
+#include "net/resolver.h"
+#include "net/socket.h"
+#include "net/tls.h"
 
 namespace signalbox::net {
 namespace {
 
-namespace asio = boost::asio;
-using ErrorCode = boost::system::error_code;
-
 constexpr std::chrono::seconds kHandshakeTimeout{10};
 constexpr std::chrono::milliseconds kAcceptRetryPause{100};  // out of descriptors: let some close
 constexpr int kBacklog = 4096;
-
-using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
-
-Result<std::shared_ptr<asio::ssl::context>> make_server_context(const TlsServerFiles& files) {
-  auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
-  SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
-  ErrorCode error;
-  context->use_certificate_chain_file(files.certificate_file, error);
-  if (error)
-    return fail(Code::kConfig,
-                fmt::format("certificate {}: {}", files.certificate_file, error.message()));
-  context->use_private_key_file(files.key_file, asio::ssl::context::pem, error);
-  if (error)
-    return fail(Code::kConfig, fmt::format("private key {}: {}", files.key_file, error.message()));
-  return context;
-}
+constexpr int kAcceptsATurnMax = 64;  // then connections that exist have their turn
 
 struct FileTimes {
   timespec certificate{};
@@ -69,7 +51,7 @@ class ServerTls {
     tls->context_ = std::move(context);
     return tls;
   }
-  std::shared_ptr<asio::ssl::context> current() {
+  SslContext current() {
     const FileTimes times = file_times(files_);
     if (!(times == times_)) {
       times_ = times;
@@ -86,168 +68,166 @@ class ServerTls {
  private:
   TlsServerFiles files_;
   FileTimes times_;
-  std::shared_ptr<asio::ssl::context> context_;
+  SslContext context_;
 };
 
-// A server-side handshake under way; owns the socket until it is handed on or dropped.
-struct Handshake final : Timer {
-  std::unique_ptr<TlsSocket> socket;
-  std::shared_ptr<asio::ssl::context> context;
-  void expired() override {
-    ErrorCode ignored;
-    socket->next_layer().close(ignored);
-  }
-};
-
-class SocketAcceptor final : public Acceptor, private Timer {
+// A server-side handshake under way. Tells how it ended, once, and is dropped then.
+class Handshake final : public IoCompletion {
  public:
-  SocketAcceptor(AsioLoop& loop, tcp::acceptor acceptor, std::unique_ptr<ServerTls> tls)
-      : loop_(loop), acceptor_(std::move(acceptor)), tls_(std::move(tls)) {}
+  using Ended = std::function<void(Handshake&, bool established)>;
+  Handshake(std::unique_ptr<TlsSocket> socket, Deadline deadline, Ended ended)
+      : deadline_(deadline),
+        ended_(std::move(ended)),
+        tls_(socket.get()),
+        socket_(socket.release()) {}
+  void go_on() {
+    const auto want = tls_->handshake();
+    if (!want || *want == TlsWant::kNothing) {
+      end(want.has_value());
+    } else if (*want == TlsWant::kRead) {
+      socket_->start_read({}, deadline_, *this);
+    } else {
+      socket_->start_write({}, 0, deadline_, *this);
+    }
+  }
+  SocketPtr take_socket() { return std::move(socket_); }
+
+  void complete(Result<std::size_t> result) override {
+    if (result) {
+      go_on();
+    } else {
+      end(false);
+    }
+  }
+  void expired() override { socket_->cancel(); }
+
+ private:
+  void end(bool established) {
+    const Ended ended = std::move(ended_);  // it destroys this object
+    ended(*this, established);
+  }
+
+  Deadline deadline_;
+  Ended ended_;
+  TlsSocket* tls_;
+  SocketPtr socket_;
+};
+
+class SocketAcceptor final : public Acceptor, private Watcher, private Timer {
+ public:
+  SocketAcceptor(EpollLoop& loop, Fd listening, std::unique_ptr<ServerTls> tls)
+      : loop_(loop), listening_(std::move(listening)), tls_(std::move(tls)) {}
   ~SocketAcceptor() override { close(); }
 
   std::uint16_t port() const override {
-    ErrorCode error;
-    const auto endpoint = acceptor_.local_endpoint(error);
-    return error ? 0 : endpoint.port();
+    Endpoint bound;
+    bound.bytes = sizeof(bound.storage);
+    auto* address = reinterpret_cast<sockaddr*>(&bound.storage);
+    return ::getsockname(listening_.get(), address, &bound.bytes) == 0 ? bound.port() : 0;
   }
   void start(std::function<void(std::unique_ptr<Stream>)> on_connection) override {
-    on_connection_ = std::make_shared<Callback>(std::move(on_connection));
-    accept();
+    on_connection_ = std::move(on_connection);
+    // Level-triggered: what one turn leaves in the backlog is reported again.
+    loop_.watch(listening_.get(), EPOLLIN, *this);
   }
   void close() override {
-    ErrorCode ignored;
-    acceptor_.close(ignored);
-    if (on_connection_) on_connection_->reset();
-    for (auto& handshake : handshakes_) handshake->expired();
+    loop_.forget(*this);
+    unlink();
+    listening_.reset();
+    handshakes_.clear();
   }
 
  private:
-  // Shared with pending handlers, which may run after the acceptor is gone.
-  class Callback {
-   public:
-    explicit Callback(std::function<void(std::unique_ptr<Stream>)> fn) : fn_(std::move(fn)) {}
-    void reset() { fn_ = nullptr; }
-    explicit operator bool() const { return static_cast<bool>(fn_); }
-    void operator()(std::unique_ptr<Stream> stream) const { fn_(std::move(stream)); }
-
-   private:
-    std::function<void(std::unique_ptr<Stream>)> fn_;
-  };
-
-  void expired() override { accept(); }
-
-  void accept() {
-    acceptor_.async_accept(
-        [this, callback = on_connection_](const ErrorCode& error, tcp::socket socket) {
-          if (!*callback) return;  // closed; `this` may be gone
-          if (!error) {
-            accepted(std::move(socket));
-          } else if (error == asio::error::no_descriptors ||
-                     error == asio::error::no_buffer_space || error == asio::error::no_memory) {
-            log::warning("accept: {}", error.message());
-            loop_.arm(*this, Deadline::after(loop_.now(), kAcceptRetryPause));
-            return;
-          }
-          accept();
-        });
+  void ready(std::uint32_t) override {
+    for (int i = 0; i < kAcceptsATurnMax && listening_; ++i) {
+      Fd fd(::accept4(listening_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      if (fd) {
+        accepted(std::move(fd));
+      } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        pause();
+        return;
+      } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        return;
+      }  // else that connection is gone already: the next one
+    }
   }
 
-  void accepted(tcp::socket socket) {
+  // Connections wait in the backlog until some have closed.
+  void pause() {
+    log::warning("accept: {}", error_text(errno));
+    loop_.unwatch(listening_.get());
+    loop_.forget(*this);
+    loop_.arm(*this, Deadline::after(loop_.now(), kAcceptRetryPause));
+  }
+  void expired() override { loop_.watch(listening_.get(), EPOLLIN, *this); }
+
+  void accepted(Fd fd) {
     if (!tls_) {
-      (*on_connection_)(make_tcp_stream(loop_, std::move(socket)));
+      on_connection_(make_stream(SocketPtr(new Socket(loop_, std::move(fd)))));
       return;
     }
-    auto handshake = std::make_shared<Handshake>();
-    handshake->context = tls_->current();
-    handshake->socket = std::make_unique<TlsSocket>(std::move(socket), *handshake->context);
-    loop_.arm(*handshake, Deadline::after(loop_.now(), kHandshakeTimeout));
-    handshakes_.push_back(handshake);
-    handshake->socket->async_handshake(
-        asio::ssl::stream_base::server,
-        [this, handshake, callback = on_connection_](const ErrorCode& error) {
-          handshake->unlink();
-          if (!*callback) return;
-          handshakes_.remove(handshake);
-          if (error) return;
-          (*callback)(make_tls_stream(loop_, std::move(handshake->socket), handshake->context));
-        });
+    auto socket = std::make_unique<TlsSocket>(loop_, std::move(fd), tls_->current());
+    handshakes_.push_back(std::make_unique<Handshake>(
+        std::move(socket), Deadline::after(loop_.now(), kHandshakeTimeout),
+        [this](Handshake& handshake, bool established) { finish(handshake, established); }));
+    handshakes_.back()->go_on();
   }
 
-  AsioLoop& loop_;
-  tcp::acceptor acceptor_;
+  void finish(Handshake& handshake, bool established) {
+    SocketPtr socket = handshake.take_socket();
+    const auto same = [&](const auto& each) { return each.get() == &handshake; };
+    const auto found = std::ranges::find_if(handshakes_, same);
+    const auto ended = std::move(*found);  // it is running: dropped when this returns
+    handshakes_.erase(found);
+    if (established) on_connection_(make_stream(std::move(socket)));
+  }
+
+  EpollLoop& loop_;
+  Fd listening_;
   std::unique_ptr<ServerTls> tls_;
-  std::shared_ptr<Callback> on_connection_;
-  std::list<std::shared_ptr<Handshake>> handshakes_;
+  std::function<void(std::unique_ptr<Stream>)> on_connection_;
+  std::list<std::unique_ptr<Handshake>> handshakes_;
 };
 
-Result<tcp::acceptor> open_acceptor(AsioLoop& loop, const asio::ip::address& address,
-                                    std::uint16_t port) {
-  tcp::acceptor acceptor(loop.io());
-  const tcp::endpoint endpoint(address, port);
-  ErrorCode error;
-  acceptor.open(endpoint.protocol(), error);
-  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error) acceptor.set_option(ReusePort(true), error);
-  if (!error && address.is_v6()) acceptor.set_option(asio::ip::v6_only(false), error);
-  if (!error) acceptor.bind(endpoint, error);
-  if (!error) acceptor.listen(kBacklog, error);
-  if (error) {
-    return fail(Code::kIo,
-                fmt::format("listen on {}: {}",
-                            to_string(Address{address.to_string(), port, false}), error.message()));
-  }
-  return acceptor;
+Result<Fd> open_listening(const Endpoint& endpoint) {
+  const int on = 1;
+  const int off = 0;
+  Fd fd(::socket(endpoint.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const bool done = fd && ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+                    ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0 &&
+                    (endpoint.family() != AF_INET6 ||
+                     ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) == 0) &&
+                    ::bind(fd.get(), endpoint.address(), endpoint.bytes) == 0 &&
+                    ::listen(fd.get(), kBacklog) == 0;
+  if (done) return fd;
+  const Address shown(endpoint.host(), endpoint.port(), false);
+  return fail(Code::kIo, fmt::format("listen on {}: {}", to_string(shown), error_text(errno)));
 }
 
-class AsioSignalWatch final : public SignalWatch {
- public:
-  AsioSignalWatch(AsioLoop& loop, std::function<void(bool)> fn)
-      : signals_(loop.io(), SIGTERM, SIGINT, SIGHUP), fn_(std::move(fn)) {
-    wait();
-  }
-
- private:
-  void wait() {
-    signals_.async_wait([this](const ErrorCode& error, int signal) {
-      if (error) return;
-      wait();
-      fn_(signal != SIGHUP);
-    });
-  }
-  asio::signal_set signals_;
-  std::function<void(bool)> fn_;
-};
-
-AsioLoop& as_asio(Loop& loop) {
-  auto* asio_loop = dynamic_cast<AsioLoop*>(&loop);
-  SBX_ASSERT(asio_loop != nullptr);
-  return *asio_loop;
+bool is_any_v6(const Endpoint& endpoint) {
+  return endpoint.family() == AF_INET6 &&
+         IN6_IS_ADDR_UNSPECIFIED(
+             &reinterpret_cast<const sockaddr_in6&>(endpoint.storage).sin6_addr);
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Acceptor>> listen(Loop& loop, const std::string& address, std::uint16_t port,
                                          const TlsServerFiles* tls) {
-  AsioLoop& asio_loop = as_asio(loop);
-  ErrorCode error;
-  const auto literal = asio::ip::make_address(address, error);
-  if (error)
+  const auto literal = parse_literal(address, port);
+  if (!literal)
     return fail(Code::kConfig, fmt::format("listen address '{}' is not an IP literal", address));
   std::unique_ptr<ServerTls> server_tls;
   if (tls != nullptr) {
     SBX_TRY(server_tls, ServerTls::create(*tls));
   }
-  auto acceptor = open_acceptor(asio_loop, literal, port);
+  auto listening = open_listening(*literal);
   // "::" means every address; a machine without IPv6 still has the other half.
-  if (!acceptor && literal.is_v6() && literal.is_unspecified()) {
-    acceptor = open_acceptor(asio_loop, asio::ip::address_v4::any(), port);
-  }
-  if (!acceptor) return std::unexpected(std::move(acceptor).error());
-  return std::make_unique<SocketAcceptor>(asio_loop, *std::move(acceptor), std::move(server_tls));
-}
-
-std::unique_ptr<SignalWatch> watch_signals(Loop& loop, std::function<void(bool terminate)> fn) {
-  return std::make_unique<AsioSignalWatch>(as_asio(loop), std::move(fn));
+  if (!listening && is_any_v6(*literal))
+    listening = open_listening(*parse_literal("0.0.0.0", port));
+  if (!listening) return std::unexpected(std::move(listening).error());
+  return std::make_unique<SocketAcceptor>(as_epoll(loop), *std::move(listening),
+                                          std::move(server_tls));
 }
 
 }  // namespace signalbox::net

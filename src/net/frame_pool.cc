@@ -2,20 +2,12 @@
 #include <cstdlib>
 #include <new>
 
+#include "base/sanitizer.h"
 #include "net/task.h"
-
-// A sanitizer must see every frame come and go, so that use after the end of a coroutine is found.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SBX_PLAIN_FRAMES 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SBX_PLAIN_FRAMES 1
-#endif
-#endif
 
 namespace signalbox::net {
 
-#ifdef SBX_PLAIN_FRAMES
+#ifdef SBX_SANITIZED  // so that use after the end of a coroutine is found
 
 void* allocate_frame(std::size_t size) { return ::operator new(size); }
 void release_frame(void* frame, std::size_t) noexcept { ::operator delete(frame); }

@@ -18,9 +18,9 @@ bool wants_debug(const exchange::Exchange& exchange) {
   return exchange.client.headers.get("x-vsr-debug") == "true";
 }
 
-std::string category_value(const exchange::Exchange& exchange) {
-  const auto category = exchange.signals.category;
-  return std::string(category.empty() ? kNotEvaluated : category);
+std::string_view category_value(const exchange::Exchange& exchange) {
+  const std::string_view category = exchange.signals.category;
+  return category.empty() ? kNotEvaluated : category;
 }
 
 void add_matched(const HeaderInputs& inputs, http::Headers& headers) {
@@ -53,14 +53,14 @@ void add_matched(const HeaderInputs& inputs, http::Headers& headers) {
       if (!names.empty()) names += ',';
       names += inputs.leaves[i].name;
     }
-    if (!names.empty()) headers.add(header, std::move(names));
+    if (!names.empty()) headers.add(header, names);
   }
 }
 
 void add_seed_set(const exchange::Exchange& exchange, const exchange::Candidate& candidate,
                   http::Headers& headers) {
   headers.add("x-vsr-selected-category", category_value(exchange));
-  headers.add("x-vsr-selected-reasoning", std::string(reasoning_word(candidate)));
+  headers.add("x-vsr-selected-reasoning", reasoning_word(candidate));
   headers.add("x-vsr-injected-system-prompt",
               exchange.edits.injected_system_prompt ? "true" : "false");
   if (const auto* attempt = exchange.answering_attempt()) {
@@ -74,9 +74,9 @@ void add_seed_set(const exchange::Exchange& exchange, const exchange::Candidate&
 void add_v03_set(const HeaderInputs& inputs, bool seed_set_added, http::Headers& headers) {
   const auto& exchange = inputs.exchange;
   headers.add("x-vsr-schema-version", "2");
-  headers.add("x-vsr-response-path", std::string(response_path_name(exchange.path)));
+  headers.add("x-vsr-response-path", response_path_name(exchange.path));
   if (!exchange.decision.automatic) return;
-  if (!inputs.recipe.empty()) headers.add("x-vsr-selected-recipe", std::string(inputs.recipe));
+  if (!inputs.recipe.empty()) headers.add("x-vsr-selected-recipe", inputs.recipe);
   headers.add("x-vsr-selected-confidence", fmt::format("{:.4f}", exchange.decision.confidence));
   if (exchange.decision.decision != nullptr) {
     headers.add("x-vsr-selected-algorithm", exchange.decision.decision->algorithm);
@@ -86,7 +86,7 @@ void add_v03_set(const HeaderInputs& inputs, bool seed_set_added, http::Headers&
     headers.add("x-vsr-selected-category", category_value(exchange));
     const auto* candidate = exchange.answering_candidate();
     if (candidate != nullptr) {
-      headers.add("x-vsr-selected-reasoning", std::string(reasoning_word(*candidate)));
+      headers.add("x-vsr-selected-reasoning", reasoning_word(*candidate));
     }
     headers.add("x-vsr-injected-system-prompt",
                 exchange.edits.injected_system_prompt ? "true" : "false");
@@ -133,15 +133,17 @@ std::string_view rung_name(exchange::Rung rung) {
 
 void add_response_headers(const HeaderInputs& inputs, http::Headers& headers) {
   constexpr std::size_t kFieldsReserved = 16;
+  constexpr std::size_t kBytesReserved = 768;
   const auto& exchange = inputs.exchange;
-  headers.reserve(kFieldsReserved);
+  headers.reserve(kFieldsReserved, kBytesReserved);
   headers.add("x-request-id", exchange.client.request_id);
   if (const auto* candidate = exchange.answering_candidate()) {
     headers.add("x-vsr-selected-model", candidate->public_name);
     if (exchange.decision.automatic) {
-      headers.add("x-vsr-selected-decision", exchange.decision.decision != nullptr
-                                                 ? exchange.decision.decision->name
-                                                 : std::string("default"));
+      headers.add("x-vsr-selected-decision",
+                  exchange.decision.decision != nullptr
+                      ? std::string_view(exchange.decision.decision->name)
+                      : "default");
       if (inputs.set != config::HeaderSet::kV03) add_seed_set(exchange, *candidate, headers);
     }
   }
@@ -149,14 +151,14 @@ void add_response_headers(const HeaderInputs& inputs, http::Headers& headers) {
     add_v03_set(inputs, inputs.set == config::HeaderSet::kBoth, headers);
   }
   if (!exchange.route.policy.empty()) {
-    headers.add("x-signalbox-policy", std::string(exchange.route.policy));
+    headers.add("x-signalbox-policy", exchange.route.policy);
     if (exchange.route.cached_tokens > 0)
       headers.add("x-signalbox-cached-tokens",
                   fmt::format("{}/{}", exchange.route.cached_tokens, exchange.route.prompt_tokens));
   }
   const auto rung = exchange.signals.rung;
   if (rung != exchange::Rung::kNone && rung != exchange::Rung::kEncoder) {
-    headers.add("x-signalbox-rung", std::string(rung_name(rung)));
+    headers.add("x-signalbox-rung", rung_name(rung));
   }
   if (exchange.signals.foreign) headers.add("x-signalbox-low-confidence", "not-english");
   if (exchange.signals.tokens_seen < exchange.signals.tokens_total) {

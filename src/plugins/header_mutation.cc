@@ -52,7 +52,7 @@ Result<void> check(std::string_view name, std::string_view value) {
 std::string joined(const http::Headers& headers, std::string_view name, const std::string& added) {
   std::string all;
   for (const http::Headers::Field& field : headers.fields()) {
-    if (equal_ignore_case(field.name, name)) all += field.value + ", ";
+    if (equal_ignore_case(field.name, name)) all.append(field.value).append(", ");
   }
   return all + added;
 }

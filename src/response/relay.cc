@@ -41,7 +41,7 @@ class Relay {
     }
     http::remove_hop_by_hop(head.headers);
     for (const auto& name : options_.headers_removed) head.headers.remove(name);
-    head.headers.set_all(std::move(options_.headers_set));
+    head.headers.set_all(options_.headers_set);
     const auto passed = observer_.observe(first, clock_.now());
     // A variable of its own: g++ 12 destroys a braced temporary of a co_await expression twice.
     http::ResponseStart start{.status = head.status,

@@ -21,7 +21,7 @@ MetadataRules::MetadataRules(std::span<const config::MetadataRule> rules,
 
 std::optional<std::string_view> MetadataRules::find(const Rule& rule, const Inputs& inputs) {
   for (const std::string& header : rule.headers) {
-    if (const std::string* value = inputs.client.headers.find(header)) return *value;
+    if (const auto value = inputs.client.headers.find(header)) return *value;
   }
   for (const auto& [key, value] : inputs.request.metadata) {
     if (key == rule.rule.key) return value;

@@ -72,10 +72,12 @@ std::string traceparent_of(const HeadInputs& in) {
 
 std::string request_head(const HeadInputs& in) {
   constexpr std::size_t kAddedFields = 8;
+  constexpr std::size_t kAddedBytes = 512;
   http::Headers headers;
-  headers.reserve(in.client.headers.fields().size() + kAddedFields);
+  headers.reserve(in.client.headers.fields().size() + kAddedFields,
+                  in.client.headers.bytes() + kAddedBytes);
   for (const auto& field : in.client.headers.fields()) {
-    if (!is_for_us(field.name)) headers.add(field.name, field.value);
+    if (!is_for_us(field.name)) headers.add_checked(field.name, field.value);
   }
   http::remove_hop_by_hop(headers);
   headers.set("accept-encoding", "identity");
@@ -85,9 +87,9 @@ std::string request_head(const HeadInputs& in) {
   for (const auto& [name, value] : in.edits.headers_set) headers.set(name, value);
   add_credentials(in.backend, headers);
   if (in.backend.provider == "anthropic" && !headers.has(kAnthropicVersion)) {
-    headers.add(std::string(kAnthropicVersion), in.backend.api_version.empty()
-                                                    ? std::string(kAnthropicVersionDefault)
-                                                    : in.backend.api_version);
+    headers.add(kAnthropicVersion, in.backend.api_version.empty()
+                                       ? kAnthropicVersionDefault
+                                       : std::string_view(in.backend.api_version));
   }
   const http::BodyFraming body = in.body_bytes > 0
                                      ? http::BodyFraming{http::Framing::kLength, in.body_bytes}

@@ -34,8 +34,7 @@ struct Fixture {
     http::HeadScan scan;
     const auto parsed = http::parse_request_head(head(), scan);
     if (!parsed || !*parsed) return "(malformed)";
-    const auto* value = (*parsed)->headers.find(name);
-    return value == nullptr ? "(none)" : *value;
+    return std::string((*parsed)->headers.find(name).value_or("(none)"));
   }
   std::string line() { return head().substr(0, head().find("\r\n")); }
 

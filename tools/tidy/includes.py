@@ -11,7 +11,6 @@ TEST_FILES = ('_test.cc', '_fuzz.cc', '_bench.cc')
 THIRD_PARTY = {
     'fmt/': {'*'},
     'spdlog/': {'src/base'},
-    'boost/asio': {'src/net'},
     'openssl/': {'src/net'},
     'simdjson': {'src/json'},
     'yaml-cpp/': {'src/config'},

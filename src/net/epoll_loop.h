@@ -1,0 +1,111 @@
+// The production loop: epoll, edge-triggered, each descriptor registered once. Nothing outside net/ includes this.
+//
+// Why not Asio: docs/decisions/0006-own-reactor.md. What runs in one turn, in this order: functions posted, sockets that
+// have something to go on with, timers that are due, then what epoll reports.
+#pragma once
+
+#include <sys/epoll.h>
+#include <sys/types.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "net/loop.h"
+#include "net/timer_wheel.h"
+
+namespace signalbox::net {
+
+// A descriptor that is closed with its owner.
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept {
+    if (this != &other) {
+      reset();
+      fd_ = std::exchange(other.fd_, -1);
+    }
+    return *this;
+  }
+  ~Fd() { reset(); }
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+  void reset();
+
+ private:
+  int fd_ = -1;
+};
+
+// Who is told what epoll reports about a descriptor.
+class Watcher {
+ public:
+  virtual ~Watcher() = default;
+  virtual void ready(std::uint32_t epoll_events) = 0;
+};
+
+class Socket;
+
+class EpollLoop final : public Loop {
+ public:
+  EpollLoop();
+  ~EpollLoop() override;
+  const Clock& clock() const override { return system_clock(); }
+  void post(std::move_only_function<void()> fn) override;
+  void arm(Timer& timer, Deadline deadline) override;
+  void run() override;
+  void stop() override;
+
+  // Reports `epoll_events` of fd to the watcher until unwatch() or until fd is closed. Before a watcher dies, forget() it:
+  // an event of the batch under way may name it.
+  void watch(int fd, std::uint32_t epoll_events, Watcher& watcher);
+  void unwatch(int fd);
+  void forget(const Watcher& watcher);
+  // Calls socket.progress() in the next turn, once.
+  void defer(Socket& socket);
+  // Frees the socket when nothing on the stack or in a list can name it any more: at the end of a turn.
+  void retire(std::unique_ptr<Socket> socket);
+
+ private:
+  // Wakes the loop from another thread.
+  struct Wakeup final : Watcher {
+    void ready(std::uint32_t epoll_events) override;
+    Fd event;
+  };
+  static constexpr std::size_t kEventsMax = 256;
+
+  void wake();
+  void run_posted();
+  void run_deferred();
+  void run_timers();
+  void free_retired();
+  bool has_more_to_do();
+  int wait_milliseconds();
+  void wait_for_events();
+
+  Fd epoll_;
+  Wakeup wakeup_;
+  std::array<epoll_event, kEventsMax> events_;
+  std::size_t events_count_ = 0;  // of the batch under way
+  std::size_t events_next_ = 0;
+  TimerWheel wheel_;
+  TimePoint wake_at_ = TimePoint::max();
+  std::vector<Socket*> deferred_;
+  std::vector<Socket*> deferred_now_;
+  std::vector<std::unique_ptr<Socket>> retired_;
+  std::vector<std::move_only_function<void()>> posted_now_;
+  std::mutex mutex_;
+  std::vector<std::move_only_function<void()>> posted_;  // under mutex_
+  std::atomic<std::thread::id> thread_;                  // that runs the loop
+  std::atomic<bool> stopping_ = false;
+};
+
+// The loop that make_loop() made; any other is a mistake of the caller.
+EpollLoop& as_epoll(Loop& loop);
+
+}  // namespace signalbox::net
