@@ -163,7 +163,7 @@ class SocketAcceptor final : public Acceptor, private Watcher, private Timer {
 
   void accepted(Fd fd) {
     if (!tls_) {
-      on_connection_(make_stream(SocketPtr(new Socket(loop_, std::move(fd)))));
+      on_connection_(make_stream(owned(std::make_unique<Socket>(loop_, std::move(fd)))));
       return;
     }
     auto socket = std::make_unique<TlsSocket>(loop_, std::move(fd), tls_->current());

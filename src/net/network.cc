@@ -77,9 +77,9 @@ class SocketNetwork final : public Network {
 
   // A TlsSocket if the address says so.
   SocketPtr make_socket(Fd fd, const Address& address) {
-    if (!address.tls) return SocketPtr(new Socket(loop_, std::move(fd)));
+    if (!address.tls) return owned(std::make_unique<Socket>(loop_, std::move(fd)));
     if (!client_context_) client_context_ = make_client_context();
-    return SocketPtr(new TlsSocket(loop_, std::move(fd), client_context_, address.host));
+    return owned(std::make_unique<TlsSocket>(loop_, std::move(fd), client_context_, address.host));
   }
 
   Task<Result<SocketPtr>> connect(Endpoint endpoint, const Address& address, Deadline deadline,

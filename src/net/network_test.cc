@@ -143,6 +143,36 @@ TEST(Stream, CancelEndsAPendingRead) {
   EXPECT_EQ(code, Code::kCancelled);
 }
 
+Task<void> dial_by_name(Echo* echo, std::string* answer) {
+  auto dialled = co_await echo->network->dial({"localhost", echo->acceptor->port(), false},
+                                              echo->soon(), nullptr);
+  *answer = dialled ? "connected" : dialled.error().message;
+  if (dialled) (*dialled)->close();
+}
+
+TEST(Network, NamesAreResolved) {
+  Echo echo;
+  echo.start();
+  std::string answer;
+  echo.run(dial_by_name(&echo, &answer));
+  EXPECT_EQ(answer, "connected");
+}
+
+Task<void> dial_cancelled(Echo* echo, Cancellation* cancel, Code* code) {
+  echo->loop->post([cancel] { cancel->cancel(); });
+  auto dialled = co_await echo->network->dial({"name.invalid", 1, false}, echo->soon(), cancel);
+  *code = dialled ? Code::kInternal : dialled.error().code;
+}
+
+TEST(Network, DialIsCancelledWhileItsNameIsLookedUp) {
+  Echo echo;
+  echo.start();
+  Cancellation cancel;
+  Code code = Code::kInternal;
+  echo.run(dial_cancelled(&echo, &cancel, &code));
+  EXPECT_EQ(code, Code::kCancelled);
+}
+
 TEST(Network, AddressesWithIpv6LiteralsAreBracketed) {
   EXPECT_EQ(to_string(Address{"::1", 8000, false}), "[::1]:8000");
   EXPECT_EQ(to_string(Address{"engine", 8000, true}), "engine:8000");

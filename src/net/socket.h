@@ -110,6 +110,7 @@ struct Retire {
   void operator()(Socket* socket) const;
 };
 using SocketPtr = std::unique_ptr<Socket, Retire>;
+inline SocketPtr owned(std::unique_ptr<Socket> socket) { return SocketPtr(socket.release()); }
 
 // Waits in a coroutine: co_await SocketWait(socket, SocketWait::kWritable, deadline) -> Result<size_t>.
 class SocketWait final : public IoCompletion {
