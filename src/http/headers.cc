@@ -1,6 +1,7 @@
 #include "http/headers.h"
 
 #include <algorithm>
+#include <cstring>
 #include <functional>
 
 #include "base/text.h"
@@ -22,69 +23,86 @@ std::string without_controls(std::string_view value) {
 
 }  // namespace
 
-Headers::Entry Headers::append(std::string_view name, std::string_view value) {
-  const std::size_t needed = text_.size() + name.size() + value.size() + kLineBytes;
+Headers::Place Headers::append(std::string_view name, std::string_view value) {
+  constexpr std::string_view kColon = ": ";
+  constexpr std::string_view kEnd = "\r\n";
+  const std::size_t begin = text_.size();
+  const std::size_t end = begin + name.size() + kColon.size() + value.size() + kEnd.size();
   // A part of our own text would move away under the append.
-  if (needed > text_.capacity() && (lies_in(text_, name) || lies_in(text_, value))) {
+  if (end > text_.capacity() && (lies_in(text_, name) || lies_in(text_, value)))
     return append(std::string(name), std::string(value));
-  }
-  const Entry entry{static_cast<std::uint32_t>(text_.size()),
-                    static_cast<std::uint32_t>(name.size()),
-                    static_cast<std::uint32_t>(value.size())};
-  text_.append(name).append(": ").append(value).append("\r\n");
-  return entry;
+  text_.resize_and_overwrite(end, [&](char* text, std::size_t) {
+    char* at = text + begin;
+    for (const auto part : {name, kColon, value, kEnd}) {
+      std::memcpy(at, part.data(), part.size());
+      at += part.size();
+    }
+    return end;
+  });
+  const auto value_begin = begin + name.size() + kColon.size();
+  return {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(name.size()),
+          static_cast<std::uint32_t>(value_begin), static_cast<std::uint32_t>(value.size()),
+          static_cast<std::uint32_t>(end)};
 }
 
-void Headers::add_checked(std::string_view name, std::string_view value) {
-  entries_.push_back(append(name, value));
+void Headers::take(std::string_view lines, std::size_t fields, std::size_t bytes_more) {
+  places_.clear();
+  reserve(fields, lines.size() + bytes_more);
+  text_.assign(lines);
 }
 
 void Headers::add(std::string_view name, std::string_view value) {
   if (!is_token(name)) return;
   value = trim(value);
   if (is_field_value(value)) {
-    add_checked(name, value);
+    places_.push_back(append(name, value));
   } else {
-    add_checked(name, without_controls(value));
+    places_.push_back(append(name, without_controls(value)));
   }
 }
 
 void Headers::set(std::string_view name, std::string_view value) {
-  const auto same = [&](const Entry& entry) { return equal_ignore_case(field(entry).name, name); };
-  const auto first = std::ranges::find_if(entries_, same);
-  if (first == entries_.end()) {
-    add(name, value);
+  if (!is_token(name)) return;
+  value = trim(value);
+  if (is_field_value(value)) {
+    set_checked(name, value);
+  } else {
+    set_checked(name, without_controls(value));
+  }
+}
+
+void Headers::set_checked(std::string_view name, std::string_view value) {
+  const auto same = [&](const Place& place) {
+    return place.name_bytes == name.size() && equal_ignore_case(field(place).name, name);
+  };
+  const auto first = std::ranges::find_if(places_, same);
+  if (first == places_.end()) {
+    places_.push_back(append(name, value));
     return;
   }
-  const auto index = first - entries_.begin();
-  const std::size_t before = entries_.size();
-  add(field(*first).name, value);  // keeps the spelling that was there
-  if (entries_.size() == before) return;
-  entries_[index] = entries_.back();
-  entries_.pop_back();
-  entries_.erase(std::remove_if(entries_.begin() + index + 1, entries_.end(), same),
-                 entries_.end());
+  *first = append(field(*first).name, value);  // keeps the spelling that was there
+  places_.erase(std::remove_if(first + 1, places_.end(), same), places_.end());
 }
 
 void Headers::set_all(const Headers& others) {
-  for (const Field& other : others.fields()) set(other.name, other.value);
+  for (const Field& other : others.fields()) set_checked(other.name, other.value);
 }
 
 void Headers::reserve(std::size_t fields, std::size_t bytes) {
-  entries_.reserve(fields);
+  places_.reserve(fields);
   text_.reserve(bytes);
 }
 
 std::size_t Headers::remove(std::string_view name) {
-  const std::size_t before = entries_.size();
+  const std::size_t before = places_.size();
   remove_if([&](const Field& each) { return equal_ignore_case(each.name, name); });
-  return before - entries_.size();
+  return before - places_.size();
 }
 
 std::optional<std::string_view> Headers::find(std::string_view name) const {
-  for (const Entry& entry : entries_) {
-    if (entry.name_bytes != name.size()) continue;
-    const Field each = field(entry);
+  for (const Place& place : places_) {
+    if (place.name_bytes != name.size()) continue;
+    const Field each = field(place);
     if (equal_ignore_case(each.name, name)) return each.value;
   }
   return std::nullopt;
@@ -92,11 +110,11 @@ std::optional<std::string_view> Headers::find(std::string_view name) const {
 
 std::size_t Headers::count(std::string_view name) const {
   return static_cast<std::size_t>(std::ranges::count_if(
-      entries_, [&](const Entry& entry) { return equal_ignore_case(field(entry).name, name); }));
+      places_, [&](const Place& place) { return equal_ignore_case(field(place).name, name); }));
 }
 
 void Headers::clear() {
-  entries_.clear();
+  places_.clear();
   text_.clear();
 }
 

@@ -1,9 +1,9 @@
 // Header fields in order of arrival. Names compare without case; values are kept as sent. Linear search: requests carry
 // a dozen or two, and a flat vector beats a map there.
 //
-// All fields lie one after another in one string, each as it goes on the wire ("name: value\r\n"), so that copying a
-// message's fields is two copies of memory, and writing them one append each. Every field held is valid on the wire:
-// what a name or a value must not contain never gets in.
+// All fields lie one after another in one string, each as it goes on the wire ("name: value\r\n"), so that taking over a
+// head that was received, or copying its fields, is two copies of memory, and writing them one append each. Every field
+// held is valid on the wire: what a name or a value must not contain never gets in.
 #pragma once
 
 #include <cstddef>
@@ -27,8 +27,18 @@ class Headers {
 
   // Outer blanks of the value are dropped and its control characters become spaces; a name that is no token adds nothing.
   void add(std::string_view name, std::string_view value);
-  // The caller has checked that name is a token and value a trimmed field value (a parser).
-  void add_checked(std::string_view name, std::string_view value);
+  // Where a field lies in the lines of a head: counted in bytes from their beginning.
+  struct Place {
+    std::uint32_t begin;
+    std::uint32_t name_bytes;
+    std::uint32_t value_begin;
+    std::uint32_t value_bytes;
+    std::uint32_t end;  // behind CRLF
+  };
+  // For a parser: takes the lines of a head, with room for so many fields and bytes more, and then each field by its place.
+  // The parser has checked that names are tokens and values trimmed field values.
+  void take(std::string_view lines, std::size_t fields, std::size_t bytes_more);
+  void add_taken(const Place& place) { places_.push_back(place); }
   // Replaces all fields of that name by one.
   void set(std::string_view name, std::string_view value);
   // The same for every field of `others`, in their order.
@@ -47,7 +57,7 @@ class Headers {
   std::size_t count(std::string_view name) const;
   // Random access to Field.
   auto fields() const {
-    return entries_ | std::views::transform([this](const Entry& entry) { return field(entry); });
+    return places_ | std::views::transform([this](const Place& place) { return field(place); });
   }
   // Bytes of all fields ever added, so at least those of the fields held.
   std::size_t bytes() const { return text_.size(); }
@@ -55,30 +65,22 @@ class Headers {
   // Drops every field for which `drop(const Field&)` is true.
   template <class Predicate>
   void remove_if(Predicate drop) {
-    std::erase_if(entries_, [&](const Entry& entry) { return drop(field(entry)); });
+    std::erase_if(places_, [&](const Place& place) { return drop(field(place)); });
   }
 
  private:
-  // Where a field lies in text_.
-  struct Entry {
-    std::uint32_t begin;
-    std::uint32_t name_bytes;
-    std::uint32_t value_bytes;
-  };
-  static constexpr std::size_t kColonBytes = 2;
-  static constexpr std::size_t kLineBytes = 4;  // colon, blank, CR, LF
-
-  Field field(const Entry& entry) const {
-    const std::string_view line(text_.data() + entry.begin,
-                                entry.name_bytes + entry.value_bytes + kLineBytes);
-    return {line.substr(0, entry.name_bytes),
-            line.substr(entry.name_bytes + kColonBytes, entry.value_bytes), line};
+  Field field(const Place& place) const {
+    const char* text = text_.data();
+    return {{text + place.begin, place.name_bytes},
+            {text + place.value_begin, place.value_bytes},
+            {text + place.begin, place.end - place.begin}};
   }
-  // Puts the line at the end of text_.
-  Entry append(std::string_view name, std::string_view value);
+  // Puts a line of checked parts at the end of text_.
+  Place append(std::string_view name, std::string_view value);
+  void set_checked(std::string_view name, std::string_view value);
 
   std::string text_;
-  std::vector<Entry> entries_;
+  std::vector<Place> places_;
 };
 
 }  // namespace signalbox::http

@@ -15,11 +15,16 @@ namespace {
 // Heads of clients and engines rarely hold more, with what we add.
 constexpr std::size_t kFieldsReserved = 24;
 constexpr std::size_t kAddedBytes = 512;
+constexpr std::string_view kLineEnd = "\r\n";
 
 constexpr std::array<std::string_view, 6> kHopByHop = {
     "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"};
 
-Result<void> parse_field(std::string_view line, Code malformed, Headers& out) {
+// The field in lines[begin, end), which ends before its CRLF.
+Result<Headers::Place> parse_field(std::string_view lines, std::size_t begin, std::size_t end,
+                                   Code malformed) {
+  const auto line = lines.substr(begin, end - begin);
+  if (line.empty()) return fail(malformed, "empty line inside the head");
   if (line.front() == ' ' || line.front() == '\t')
     return fail(malformed, "header lines must not be folded");
   const auto colon = line.find(':');
@@ -29,8 +34,13 @@ Result<void> parse_field(std::string_view line, Code malformed, Headers& out) {
   const auto value = trim(line.substr(colon + 1));
   if (!is_field_value(value))
     return fail(malformed, "control character in a header value", std::string(name));
-  out.add_checked(name, value);
-  return {};
+  // An empty value lies wherever it likes.
+  const auto value_begin =
+      value.empty() ? begin + colon + 1 : static_cast<std::size_t>(value.data() - lines.data());
+  return Headers::Place{static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(colon),
+                        static_cast<std::uint32_t>(value_begin),
+                        static_cast<std::uint32_t>(value.size()),
+                        static_cast<std::uint32_t>(end + kLineEnd.size())};
 }
 
 }  // namespace
@@ -59,13 +69,13 @@ Result<std::optional<std::size_t>> find_head_end(std::string_view buffer, HeadSc
 
 Result<Headers> parse_fields(std::string_view lines, Code malformed) {
   Headers headers;
-  headers.reserve(kFieldsReserved, lines.size() + kAddedBytes);
-  while (!lines.empty()) {
-    const auto end = lines.find("\r\n");
-    const auto line = lines.substr(0, end);
-    if (line.empty()) return fail(malformed, "empty line inside the head");
-    SBX_CHECK_OK(parse_field(line, malformed, headers));
-    lines.remove_prefix(end == std::string_view::npos ? lines.size() : end + 2);
+  headers.take(lines, kFieldsReserved, kAddedBytes);
+  for (std::size_t begin = 0; begin < lines.size();) {
+    const auto end = lines.find(kLineEnd, begin);
+    if (end == std::string_view::npos) return fail(malformed, "header line without its end");
+    SBX_TRY(const Headers::Place place, parse_field(lines, begin, end, malformed));
+    headers.add_taken(place);
+    begin = place.end;
   }
   return headers;
 }

@@ -76,9 +76,8 @@ std::string request_head(const HeadInputs& in) {
   http::Headers headers;
   headers.reserve(in.client.headers.fields().size() + kAddedFields,
                   in.client.headers.bytes() + kAddedBytes);
-  for (const auto& field : in.client.headers.fields()) {
-    if (!is_for_us(field.name)) headers.add_checked(field.name, field.value);
-  }
+  headers = in.client.headers;  // into the room just made
+  headers.remove_if([](const http::Headers::Field& field) { return is_for_us(field.name); });
   http::remove_hop_by_hop(headers);
   headers.set("accept-encoding", "identity");
   headers.set("x-request-id", in.client.request_id);
