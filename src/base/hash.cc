@@ -12,10 +12,24 @@ std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
-std::uint64_t read_word(const char* from, std::size_t size) {
-  std::uint64_t word = 0;
-  std::memcpy(&word, from, size);
+template <class Word>
+Word load(const char* from) {
+  Word word = 0;
+  std::memcpy(&word, from, sizeof(word));
   return word;
+}
+
+// The next `size` bytes, 1 to 8, little-endian, zeros above; by loads that overlap, as a memcpy of unknown size is a call.
+std::uint64_t read_word(const char* from, std::size_t size) {
+  if (size == 8) return load<std::uint64_t>(from);
+  if (size >= 4) {
+    const auto high = static_cast<std::uint64_t>(load<std::uint32_t>(from + size - 4));
+    return load<std::uint32_t>(from) | high << (8 * (size - 4));
+  }
+  const auto byte = [&](std::size_t at) {
+    return static_cast<std::uint64_t>(static_cast<unsigned char>(from[at])) << (8 * at);
+  };
+  return byte(0) | byte(size / 2) | byte(size - 1);
 }
 
 // Odd constants with balanced bits (fractional parts of square roots of primes).

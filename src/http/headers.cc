@@ -34,7 +34,7 @@ Headers::Place Headers::append(std::string_view name, std::string_view value) {
   text_.resize_and_overwrite(end, [&](char* text, std::size_t) {
     char* at = text + begin;
     for (const auto part : {name, kColon, value, kEnd}) {
-      std::memcpy(at, part.data(), part.size());
+      if (!part.empty()) std::memcpy(at, part.data(), part.size());
       at += part.size();
     }
     return end;

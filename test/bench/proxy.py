@@ -11,15 +11,21 @@ import rivals
 from report import Report, median
 
 ROUNDS = 3
+RIVALS = ('nginx', 'haproxy', 'haproxy-tcp')
 SMALL = json.dumps({'model': 'base-model', 'max_tokens': 16,
                     'messages': [{'role': 'user', 'content': 'What is the capital of France? ' * 4}]}).encode()
 LARGE = json.dumps({'model': 'base-model', 'max_tokens': 16,
                     'messages': [{'role': 'user', 'content': 'The quick brown fox jumps. ' * 800}]}).encode()
+HUGE = json.dumps({'model': 'base-model', 'max_tokens': 16,
+                   'messages': [{'role': 'user', 'content': 'A word of many that follow. ' * 7200}]}).encode()
 STREAM = json.dumps({'model': 'base-model', 'stream': True,
                      'messages': [{'role': 'user', 'content': 'Tell me about trains.'}]}).encode()
-# name: (body, load options, headers for the engine). Paced streams write each token by itself, as engines do.
+# name: (body, load options, headers for the engine). Paced streams write each token by itself, as engines do. What stands
+# before the slash and is a policy of ours decides which Signalbox is asked.
 RUNS = {
     'rr/small': (SMALL, {'connections': 16}, ['x-sim-tokens: 16']),
+    'auto/small': (SMALL, {'connections': 16}, ['x-sim-tokens: 16']),
+    'prefix/200k': (HUGE, {'connections': 16}, ['x-sim-tokens: 16']),
     'rr/20k': (LARGE, {'connections': 16}, ['x-sim-tokens: 16']),
     'paced/small': (SMALL, {'connections': 64, 'rate': 2000}, ['x-sim-tokens: 16']),
     'stream/paced': (STREAM, {'connections': 200, 'seconds': 4}, ['x-sim-tokens: 100', 'x-sim-itl-ms: 20']),
@@ -27,10 +33,13 @@ RUNS = {
     '1000-streams': (STREAM, {'connections': 1000, 'seconds': 4, 'warmup': 1.5},
                      ['x-sim-tokens: 200', 'x-sim-itl-ms: 100']),
 }
+POLICIES = {'rr': 'round_robin', 'auto': 'auto', 'prefix': 'prefix_aware'}
 # case: (run, figure, unit, also against no proxy)
 CASES = {
     'requests_per_s/rr/small': ('rr/small', 'requests_per_s', '1/s', True),
     'cpu_per_request/rr/small': ('rr/small', 'cpu_us_per_request', 'us', False),
+    'cpu_per_request/auto/small': ('auto/small', 'cpu_us_per_request', 'us', False),
+    'cpu_per_request/prefix/200k': ('prefix/200k', 'cpu_us_per_request', 'us', False),
     'requests_per_s/rr/20k': ('rr/20k', 'requests_per_s', '1/s', True),
     'cpu_per_request/rr/20k': ('rr/20k', 'cpu_us_per_request', 'us', False),
     'latency_p50/paced/small': ('paced/small', 'p50_us', 'us', True),
@@ -43,7 +52,7 @@ CASES = {
 }
 
 
-def config(ports):
+def config(ports, policy='round_robin'):
     backends = ''.join(f'\n        - {{name: r{i}, endpoint: "127.0.0.1:{port}", weight: 1}}' for i, port in enumerate(ports))
     return f'''version: v0.3
 providers:
@@ -53,7 +62,7 @@ providers:
       backend_refs:{backends}
 signalbox:
   io_threads: 1
-  balancer: {{policy: round_robin}}
+  balancer: {{policy: {policy}}}
   access_log: {{enabled: false}}
   encoder: {{enabled: false}}
 '''
@@ -61,11 +70,14 @@ signalbox:
 
 def measure(bench, targets, rounds, seconds, only):
     """{run: {target: [figures]}}; targets take turns inside a round, so drift of the machine hits all alike."""
-    results = {name: {target: [] for target in targets} for name in RUNS if not only or only in name}
+    asked = [target for target in targets if ':' not in target]
+    results = {name: {target: [] for target in asked} for name in RUNS if not only or only in name}
     for _ in range(rounds):
         for name, runs in results.items():
             body, options, headers = RUNS[name]
-            for target, (program, ports) in targets.items():
+            variant = name.split('/')[0]
+            for target in runs:
+                program, ports = targets.get(f'{target}:{variant}', targets[target])
                 port = ports[1] if name.startswith(('stream', '1000')) else ports[0]
                 runs[target].append(bench.load(port, body, program, headers=headers, **{'seconds': seconds, **options}))
     return results
@@ -81,13 +93,18 @@ def main():
     options = parser.parse_args()
     with programs.Bench(options.build.resolve()) as bench:
         engines = bench.start_engines(2, ['--max-running', '2048'])
-        server, port = bench.start_signalbox(config(engines))
         nginx_command, nginx_plain, nginx_streams = rivals.nginx(bench.folder, engines)
-        haproxy_command, haproxy_port = rivals.haproxy(bench.folder, engines)
-        targets = {
-            'signalbox': (server, (port, port)),
+        haproxy_command, haproxy_port, copy_port = rivals.haproxy(bench.folder, engines)
+        haproxy = bench.start_rival('haproxy', haproxy_command, haproxy_port)
+        targets = {}
+        for variant, policy in POLICIES.items():
+            server, port = bench.start_signalbox(config(engines, policy))
+            targets[f'signalbox:{variant}'] = (server, (port, port))
+        targets |= {
+            'signalbox': targets['signalbox:rr'],
             'nginx': (bench.start_rival('nginx', nginx_command, nginx_plain), (nginx_plain, nginx_streams)),
-            'haproxy': (bench.start_rival('haproxy', haproxy_command, haproxy_port), (haproxy_port, haproxy_port)),
+            'haproxy': (haproxy, (haproxy_port, haproxy_port)),
+            'haproxy-tcp': (haproxy, (copy_port, copy_port)),
             'direct': (None, (engines[0], engines[0])),
         }
         results = measure(bench, targets, options.rounds, options.seconds, options.only)
@@ -96,7 +113,7 @@ def main():
             if run not in results:
                 continue
             value = median(results[run]['signalbox'], figure)
-            for rival in ('nginx', 'haproxy', 'direct') if direct else ('nginx', 'haproxy'):
+            for rival in RIVALS + (('direct',) if direct else ()):
                 report.row(case, value, unit, rival, median(results[run][rival], figure))
         report.finish()
 

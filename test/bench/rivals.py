@@ -61,8 +61,8 @@ http {{
 
 
 def haproxy(folder, upstream_ports):
-    """(command, port)"""
-    port = free_port()
+    """(command, port for HTTP, port for TCP): the second copies bytes and looks at none, the least that a proxy can cost."""
+    port, copy_port = free_port(), free_port()
     servers = '\n'.join(f'  server engine{index} 127.0.0.1:{upstream} maxconn 8192'
                         for index, upstream in enumerate(upstream_ports))
     path = folder / 'haproxy.cfg'
@@ -82,5 +82,10 @@ frontend door
 backend engines
   balance roundrobin
 {servers}
+listen copy
+  mode tcp
+  bind 127.0.0.1:{copy_port}
+  balance roundrobin
+{servers}
 ''')
-    return ['haproxy', '-db', '-f', str(path)], port
+    return ['haproxy', '-db', '-f', str(path)], port, copy_port
