@@ -3,7 +3,7 @@
 // Closed loop (default): each connection sends its next request when the last answer is complete. Open loop (--rate):
 // requests are due at fixed times whether or not earlier ones are answered, and latency counts from when one was due, so a
 // stalled server cannot hide behind requests that were never sent. One thread, epoll, plain sockets, loopback only.
-// Prints one JSON object.
+// "@@@@@@@@" in a header or the body becomes the number of the request. Prints one JSON object.
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <netinet/in.h>
@@ -52,9 +52,13 @@ struct Connection {
   ResponseReader reader;
   std::int64_t due_ns = 0;
   std::int64_t first_byte_ns = 0;
+  std::string request;  // a copy with this request's number, where requests are numbered
   std::size_t written = 0;
   bool busy = false;
 };
+
+// What a numbered request holds in place of its number, decimal with leading zeros.
+constexpr std::string_view kNumberMark = "@@@@@@@@";
 
 struct Totals {
   Histogram latency;
@@ -67,13 +71,19 @@ struct Totals {
 class Load {
  public:
   Load(const Options& options, std::string request)
-      : options_(options), request_(std::move(request)) {}
+      : options_(options), request_(std::move(request)) {
+    for (auto at = request_.find(kNumberMark); at != std::string::npos;
+         at = request_.find(kNumberMark, at + kNumberMark.size())) {
+      number_at_.push_back(at);
+    }
+  }
 
   int run();
 
  private:
   bool open(Connection& connection);
   void send(Connection& connection, std::int64_t due_ns);
+  void number(Connection& connection);
   void write_rest(Connection& connection);
   void read(Connection& connection);
   void finish(Connection& connection, bool good);
@@ -84,6 +94,8 @@ class Load {
 
   const Options& options_;
   std::string request_;
+  std::vector<std::size_t> number_at_;  // of kNumberMark in request_
+  std::uint64_t number_ = 0;
   int epoll_ = -1;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::deque<Connection*> idle_;
@@ -119,13 +131,22 @@ void Load::send(Connection& connection, std::int64_t due_ns) {
   connection.written = 0;
   connection.busy = true;
   connection.reader.reset();
+  number(connection);
   write_rest(connection);
 }
 
+void Load::number(Connection& connection) {
+  if (number_at_.empty()) return;
+  connection.request = request_;
+  const std::string digits = fmt::format("{:08}", number_++ % 100'000'000);
+  for (const auto at : number_at_) connection.request.replace(at, kNumberMark.size(), digits);
+}
+
 void Load::write_rest(Connection& connection) {
-  while (connection.written < request_.size()) {
-    const auto sent = ::send(connection.fd, request_.data() + connection.written,
-                             request_.size() - connection.written, MSG_NOSIGNAL);
+  const std::string& request = number_at_.empty() ? request_ : connection.request;
+  while (connection.written < request.size()) {
+    const auto sent = ::send(connection.fd, request.data() + connection.written,
+                             request.size() - connection.written, MSG_NOSIGNAL);
     if (sent < 0) {
       if (errno != EAGAIN) return finish(connection, false);
       epoll_event event{};

@@ -6,7 +6,7 @@ dev_bench() {
   if [[ ${1:-} == --json ]]; then json=(--json); shift; fi
   need_packages build bench
   case "$name" in
-    proxy | mom)
+    proxy | mom | soak)
       build_preset release signalbox bench_load
       encoder_ready
       "$(python_base)" "$ROOT/test/bench/$name.py" --build "$ROOT/build/release" "${json[@]}" "$@" </dev/null
@@ -30,7 +30,7 @@ dev_bench() {
       encoder_ready
       bench_encoder "$@"
       ;;
-    *) die "./dev bench knows proxy, mom, decide, encoder and route, not '$name'" ;;
+    *) die "./dev bench knows proxy, mom, decide, encoder, route and soak, not '$name'" ;;
   esac
 }
 
