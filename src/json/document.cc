@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <forward_list>
@@ -67,8 +68,24 @@ bool Value::equals(std::string_view text) const {
   return quoted.size() - 2 >= text.size() && string() == text;
 }
 
+// Objects of a request are small: every pair is compared, and no memory is needed. Nothing if that cannot be done here.
+std::optional<Result<void>> Value::compare_keys_pairwise() const {
+  constexpr std::size_t kKeysMax = 16;
+  std::array<std::string_view, kKeysMax> keys;
+  std::size_t count = 0;
+  for (const Member& member : member_range()) {
+    if (count == kKeysMax || member.key.has_escapes()) return std::nullopt;
+    const std::string_view key = member.key.raw();
+    const auto end = keys.begin() + static_cast<std::ptrdiff_t>(count);
+    if (std::find(keys.begin(), end, key) != end) return twice_error(key.substr(1, key.size() - 2));
+    keys[count++] = key;
+  }
+  return Result<void>{};
+}
+
 Result<void> Value::require_unique_keys() const {
   if (!is_object()) return {};
+  if (auto done = compare_keys_pairwise()) return *std::move(done);
   std::vector<std::string_view> keys;
   keys.reserve(size());
   std::forward_list<std::string> unescaped;  // owns what had escapes; its elements do not move

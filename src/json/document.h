@@ -103,6 +103,7 @@ class Value {
   friend class Document;
   friend class MemberRange;
   friend class ElementRange;
+  std::optional<Result<void>> compare_keys_pairwise() const;
   std::uint32_t next() const { return node().next; }
   const Node& node() const { return document_->tape_[index_]; }
   const Document* document_;

@@ -40,6 +40,7 @@ Result<std::string_view> read_role(const Object& message, TextPool& pool) {
 Result<Content> read_content_of(const Object& message, std::string_view key, TextPool& pool) {
   SBX_TRY(const std::optional<Value> content, find_any(message, key));
   if (!content) return Content{};
+  if (content->is_string()) return Content{.text = pool.keep(*content)};
   return read_content(*content, member_path(message, key), pool);
 }
 
