@@ -7,13 +7,13 @@ import threading
 import pytest
 
 import configs
-import envoy
+import envoy_proxy
 import programs
-from envoy import configuration, destination_cluster, duplex, ext_proc, route
+from envoy_proxy import configuration, destination_cluster, duplex, ext_proc, route
 from http_client import AsyncConnection, chat, get, post_bytes, request
 from test_founding import PROMPTS, QUESTION
 
-if not envoy.BINARY:
+if not envoy_proxy.BINARY:
     pytest.fail('SIGNALBOX_ENVOY names no binary; ./dev test sets it', pytrace=False)
 
 DOOR = ('--extproc-listen', '127.0.0.1:0')
@@ -28,12 +28,12 @@ MODES = {'buffered': lambda **more: ext_proc(**more),
 
 def gateway(server, filters, routes=None, clusters=(), **more):
     """Envoy whose ext_proc filters call `server`; by default requests go to the replica that Signalbox chose."""
-    clusters = [envoy.cluster('signalbox', [server.ports['extproc']], http2=True), destination_cluster('chosen'),
-                envoy.cluster('engines', server.engines), *clusters]
+    clusters = [envoy_proxy.cluster('signalbox', [server.ports['extproc']], http2=True), destination_cluster('chosen'),
+                envoy_proxy.cluster('engines', server.engines), *clusters]
     routes = routes or [route('chosen', headers={'x-ai-eg-model': name})
                         for name in ('math-expert', 'law-expert', 'general-expert', 'science-expert', 'social-expert',
                                      'humanities-expert', 'base-model')] + [route('engines')]
-    return envoy.Envoy(configuration(filters, routes, [entry for entry in clusters if entry.get(
+    return envoy_proxy.Envoy(configuration(filters, routes, [entry for entry in clusters if entry.get(
         'type') == 'ORIGINAL_DST' or entry['load_assignment']['endpoints'][0]['lb_endpoints']], **more))
 
 
@@ -314,7 +314,7 @@ def test_a_route_to_the_router_in_the_place_of_the_engines(started):
     engines = [started.engine(f'replica-{index}', arguments=('--lora', 'math-expert,general-expert')) for index in range(2)]
     router = started.server(ROUTER.replace('A_PORT', str(engines[0].port)).replace('B_PORT', str(engines[1].port)))
     server = started.server(arguments=DOOR)
-    front = started.add(gateway(server, [ext_proc()], [route('router')], [envoy.cluster('router', [router.port])]))
+    front = started.add(gateway(server, [ext_proc()], [route('router')], [envoy_proxy.cluster('router', [router.port])]))
     for _ in range(6):
         response = chat(front.port, QUESTION)
         assert response.status == 200, response.text
@@ -462,7 +462,7 @@ def test_tls_between_envoy_and_signalbox(started):
     server = started.server(arguments=(*DOOR, '--secure', 'true'))
     tls = {'name': 'tls', 'typed_config': {
         '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext', 'sni': 'signalbox'}}
-    secure = {**envoy.cluster('secure', [server.ports['extproc']], http2=True), 'transport_socket': tls}
+    secure = {**envoy_proxy.cluster('secure', [server.ports['extproc']], http2=True), 'transport_socket': tls}
     front = started.add(gateway(server, [ext_proc('secure')], clusters=[secure]))
     assert chat(front.port, QUESTION).headers['x-vsr-selected-decision'] == 'math_decision'
 
