@@ -17,8 +17,9 @@ constexpr std::array kFlags = {
              "configuration (any published generation); default: the embedded demo"},
     FlagSpec{"port", "N", "HTTP door; overrides the configuration, 0 takes a free port"},
     FlagSpec{"metrics-port", "N", "admin door (metrics, health); 0 takes a free port"},
-    FlagSpec{"extproc-listen", "PORT",
-             "open the door for Envoy's ext_proc filter on PORT or ADDRESS:PORT; 0 takes a free one"},
+    FlagSpec{
+        "extproc-listen", "PORT",
+        "open the door for Envoy's ext_proc filter on PORT or ADDRESS:PORT; 0 takes a free one"},
     FlagSpec{"secure", "BOOL",
              "TLS on that door; without a certificate one is made at start, for this run"},
     FlagSpec{"cert-path", "DIR", "folder with tls.crt and tls.key for that door"},

@@ -86,8 +86,9 @@ std::string service_cluster(const Service& service) {
         "        sni: {}\n",
         quoted(service.backends.front().host));
   }
-  text += fmt::format("    load_assignment:\n      cluster_name: {}\n      endpoints:\n      - lb_endpoints:\n",
-                      quoted(cluster_name(service)));
+  text += fmt::format(
+      "    load_assignment:\n      cluster_name: {}\n      endpoints:\n      - lb_endpoints:\n",
+      quoted(cluster_name(service)));
   // Two levels deeper than the list itself, as YAML allows for sequences in mappings.
   for (const auto& backend : service.backends) {
     std::string lines = endpoint(backend);
@@ -101,7 +102,8 @@ std::string service_cluster(const Service& service) {
   return text;
 }
 
-constexpr std::string_view kHead = R"(# Written by `signalbox emit envoy`; change the configuration and write it anew.
+constexpr std::string_view kHead =
+    R"(# Written by `signalbox emit envoy`; change the configuration and write it anew.
 # Clients ask on port {listen_port}. Signalbox must serve ExtProc on {processor_host}:{processor_port}
 # (signalbox serve --extproc-listen {processor_port}).
 admin:
@@ -174,12 +176,12 @@ constexpr std::string_view kChosen = R"(  - name: chosen-replica
 
 std::string envoy_config(const Routed& routed, const EnvoyOptions& options) {
   const auto fill = [&](std::string_view text) {
-    return fmt::format(fmt::runtime(text), fmt::arg("listen_address", quoted(options.listen_address)),
-                       fmt::arg("listen_port", options.listen_port),
-                       fmt::arg("admin_port", options.admin_port),
-                       fmt::arg("processor_host", options.processor_host),
-                       fmt::arg("processor_port", options.processor_port),
-                       fmt::arg("buffer_bytes", options.body_bytes_max));
+    return fmt::format(
+        fmt::runtime(text), fmt::arg("listen_address", quoted(options.listen_address)),
+        fmt::arg("listen_port", options.listen_port), fmt::arg("admin_port", options.admin_port),
+        fmt::arg("processor_host", options.processor_host),
+        fmt::arg("processor_port", options.processor_port),
+        fmt::arg("buffer_bytes", options.body_bytes_max));
   };
   std::string text = fill(kHead) + routes(routed, options) + fill(kClusters);
   if (std::ranges::any_of(routed.services, takes_choice)) text += kChosen;

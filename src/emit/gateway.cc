@@ -5,7 +5,8 @@
 namespace signalbox::emit {
 namespace {
 
-constexpr std::string_view kGateway = R"(# Written by `signalbox emit gateway`; change the configuration and write it anew.
+constexpr std::string_view kGateway =
+    R"(# Written by `signalbox emit gateway`; change the configuration and write it anew.
 apiVersion: gateway.networking.k8s.io/v1
 kind: GatewayClass
 metadata:
@@ -131,10 +132,10 @@ std::string backend_object(const Service& service, const GatewayOptions& options
   text += "  endpoints:\n";
   for (const auto& backend : service.backends) {
     const bool digits = backend.host.find_first_not_of("0123456789.:") == std::string::npos;
-    text += digits ? fmt::format("  - ip: {{address: {}, port: {}}}\n", quoted(backend.host),
-                                 backend.port)
-                   : fmt::format("  - fqdn: {{hostname: {}, port: {}}}\n", backend.host,
-                                 backend.port);
+    text +=
+        digits
+            ? fmt::format("  - ip: {{address: {}, port: {}}}\n", quoted(backend.host), backend.port)
+            : fmt::format("  - fqdn: {{hostname: {}, port: {}}}\n", backend.host, backend.port);
   }
   return text;
 }
@@ -151,9 +152,9 @@ std::string rule(const Routed& routed, std::size_t service, std::string_view mod
                  const GatewayOptions& options) {
   std::string text = "  - ";
   if (!model.empty()) {
-    text += fmt::format(
-        "matches:\n    - headers:\n      - {{type: Exact, name: {}, value: {}}}\n    ",
-        options.model_header, quoted(model));
+    text +=
+        fmt::format("matches:\n    - headers:\n      - {{type: Exact, name: {}, value: {}}}\n    ",
+                    options.model_header, quoted(model));
   }
   text += "backendRefs:\n";
   text += options.ai_gateway
@@ -167,7 +168,8 @@ std::string route(const Routed& routed, const GatewayOptions& options) {
   std::string text = fmt::format(
       "---\n# One rule a name that edited bodies carry. The last one takes what names no model.\n"
       "apiVersion: {}\nkind: {}\nmetadata:\n  name: {}\n  namespace: {}\nspec:\n"
-      "  parentRefs:\n  - {{group: gateway.networking.k8s.io, kind: Gateway, name: {}}}\n  rules:\n",
+      "  parentRefs:\n  - {{group: gateway.networking.k8s.io, kind: Gateway, name: {}}}\n  "
+      "rules:\n",
       options.ai_gateway ? "aigateway.envoyproxy.io/v1alpha1" : "gateway.networking.k8s.io/v1",
       options.ai_gateway ? "AIGatewayRoute" : "HTTPRoute", options.name, options.name_space,
       options.name);
@@ -182,12 +184,12 @@ std::string route(const Routed& routed, const GatewayOptions& options) {
 std::string gateway_objects(const Routed& routed, const GatewayOptions& options) {
   constexpr std::uint64_t kMebibyte = 1 << 20;
   const auto fill = [&](std::string_view text) {
-    return fmt::format(
-        fmt::runtime(text), fmt::arg("name", options.name), fmt::arg("space", options.name_space),
-        fmt::arg("processor_host", options.processor_host),
-        fmt::arg("processor_port", options.processor_port),
-        fmt::arg("header", options.model_header),
-        fmt::arg("buffer", (options.body_bytes_max + kMebibyte - 1) / kMebibyte));
+    return fmt::format(fmt::runtime(text), fmt::arg("name", options.name),
+                       fmt::arg("space", options.name_space),
+                       fmt::arg("processor_host", options.processor_host),
+                       fmt::arg("processor_port", options.processor_port),
+                       fmt::arg("header", options.model_header),
+                       fmt::arg("buffer", (options.body_bytes_max + kMebibyte - 1) / kMebibyte));
   };
   std::string text = fill(kGateway) + fill(options.patch ? kPatchPolicy : kExtensionPolicy);
   for (const auto& service : routed.services) {

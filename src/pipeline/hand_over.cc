@@ -32,7 +32,8 @@ const config::BackendRef& first_backend(const exchange::Candidate& candidate) {
 // What is known of the replica that was chosen. The proxy may go elsewhere: the choice is a hint to its route.
 struct Pipeline::Handover {
   std::shared_ptr<const discovery::EndpointSet> set;
-  std::optional<upstream::Choice> choice;  // nothing: no replica looks usable from here, the proxy may know better
+  std::optional<upstream::Choice>
+      choice;  // nothing: no replica looks usable from here, the proxy may know better
   const exchange::Candidate* candidate = nullptr;
   bool add_usage = false;
 };

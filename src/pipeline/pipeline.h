@@ -50,7 +50,7 @@ class Pipeline final : public listener::Handler, public listener::ProxyHandler {
     net::Cancellation& gone;
     std::shared_ptr<const Snapshot> snapshot;
     listener::Carrier* carrier = nullptr;  // nullptr: we forward ourselves
-    const Routing* routing = nullptr;  // of an automatic request
+    const Routing* routing = nullptr;      // of an automatic request
     std::string_view recipe;
     Moments moments;
     int status = 0;

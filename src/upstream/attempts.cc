@@ -213,9 +213,8 @@ net::Task<Result<Live>> Upstream::attempt(Round* round) {
   round->excluded.push_back(&endpoint);
   round->sent = false;
 
-  SBX_CO_TRY(const std::string body,
-             render_attempt(exchange, config, candidate, replica.backend,
-                            round->sending.add_include_usage));
+  SBX_CO_TRY(const std::string body, render_attempt(exchange, config, candidate, replica.backend,
+                                                    round->sending.add_include_usage));
   const HeadInputs inputs{.client = exchange.client,
                           .edits = exchange.edits,
                           .endpoint = exchange.request.endpoint,

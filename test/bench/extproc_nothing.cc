@@ -10,8 +10,7 @@
 namespace {
 
 namespace ext_proc = envoy::service::ext_proc::v3;
-using Reactor =
-    grpc::ServerBidiReactor<ext_proc::ProcessingRequest, ext_proc::ProcessingResponse>;
+using Reactor = grpc::ServerBidiReactor<ext_proc::ProcessingRequest, ext_proc::ProcessingResponse>;
 
 class Call final : public Reactor {
  public:

@@ -99,7 +99,8 @@ void write_reply(ProxyReply reply, ext_proc::ProcessingResponse& response) {
     (*lb.mutable_struct_value()->mutable_fields())[kDestinationKey].set_string_value(
         reply.destination);
   }
-  if (reply.override_modes) write_override(*reply.override_modes, *response.mutable_mode_override());
+  if (reply.override_modes)
+    write_override(*reply.override_modes, *response.mutable_mode_override());
   switch (reply.part) {
     case HttpPart::kRequestHeaders:
       return write_common(reply, *response.mutable_request_headers()->mutable_response());

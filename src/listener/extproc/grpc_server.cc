@@ -17,8 +17,7 @@ namespace signalbox::listener {
 namespace {
 
 namespace ext_proc = envoy::service::ext_proc::v3;
-using Reactor =
-    grpc::ServerBidiReactor<ext_proc::ProcessingRequest, ext_proc::ProcessingResponse>;
+using Reactor = grpc::ServerBidiReactor<ext_proc::ProcessingRequest, ext_proc::ProcessingResponse>;
 
 // "ipv4:127.0.0.1:4711", "ipv6:[::1]:4711" (brackets may be %5B and %5D): the address alone.
 std::string address_of(std::string_view peer) {
@@ -96,7 +95,7 @@ class Call final : public Reactor, public ProxyLink {
   std::string peer_address_;
   std::shared_ptr<Inbox> inbox_;
   ext_proc::ProcessingRequest request_;
-  std::mutex mutex_;  // guards what follows; held for moments
+  std::mutex mutex_;                                  // guards what follows; held for moments
   std::deque<ext_proc::ProcessingResponse> waiting_;  // the front one is being written
   bool writing_ = false;
   std::optional<grpc::Status> end_;

@@ -1,5 +1,5 @@
-// The gRPC server behind the ExtProc door: envoy.service.ext_proc.v3.ExternalProcessor and grpc.health.v1.Health. Streams are
-// dealt out to the cores' doors in turn; gRPC's own threads only move messages.
+// The gRPC server behind the ExtProc door: envoy.service.ext_proc.v3.ExternalProcessor and grpc.health.v1.Health. Streams
+// are dealt out to the doors of the cores in turn; threads of gRPC only move messages.
 #pragma once
 
 #include <cstddef>

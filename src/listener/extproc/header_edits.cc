@@ -9,7 +9,7 @@ namespace signalbox::listener {
 namespace {
 
 constexpr std::array<std::string_view, 9> kEnvoysOwn = {
-    "host", "content-length", "transfer-encoding", "connection", "keep-alive",
+    "host", "content-length", "transfer-encoding", "connection",      "keep-alive",
     "te",   "trailer",        "upgrade",           "proxy-connection"};
 
 bool is_envoys_own(std::string_view name) {

@@ -44,16 +44,19 @@ struct BodyModes {
 
 struct ProxyMessage {
   HttpPart part = HttpPart::kUnknown;
-  http::Headers headers;  // of headers and trailers; with ":method" and the like, names in lower case
+  http::Headers
+      headers;  // of headers and trailers; with ":method" and the like, names in lower case
   std::string body;
   bool end_of_stream = false;
   std::optional<BodyModes> modes;
-  std::string source_address;  // attribute source.address, "host:port", where Envoy is told to send it
-  bool observed = false;       // observability mode: no answer is expected
+  std::string
+      source_address;     // attribute source.address, "host:port", where Envoy is told to send it
+  bool observed = false;  // observability mode: no answer is expected
 };
 
 struct HeaderEdits {
-  std::vector<std::pair<std::string, std::string>> set;    // the first of a name replaces, more of it are added
+  std::vector<std::pair<std::string, std::string>>
+      set;  // the first of a name replaces, more of it are added
   std::vector<std::string> removed;
   bool empty() const { return set.empty() && removed.empty(); }
 };
