@@ -130,6 +130,11 @@ ProxyMessage response_headers(bool end = false) {
 
 class SessionTest : public testing::Test {
  protected:
+  // A test may leave its exchange half done; Envoy then ends the stream.
+  void TearDown() override {
+    if (!link_.finished) close();
+    EXPECT_TRUE(link_.finished);
+  }
   void begin() {
     tasks_.spawn(serve());
     loop_.run_ready();
