@@ -9,6 +9,9 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)              # libre2-dev
 pkg_check_modules(HYPERSCAN REQUIRED IMPORTED_TARGET libhs)      # libhyperscan-dev
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc) # libutf8proc-dev
+pkg_check_modules(GRPCPP REQUIRED IMPORTED_TARGET grpc++ protobuf) # libgrpc++-dev, libprotobuf-dev
+find_program(PROTOC_PROGRAM protoc REQUIRED)                      # protobuf-compiler
+find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)            # protobuf-compiler-grpc
 if(SIGNALBOX_TESTS)
   find_package(GTest REQUIRED)   # libgtest-dev, libgmock-dev
   find_library(RAPIDCHECK_LIBRARY rapidcheck REQUIRED)  # librapidcheck-dev

@@ -13,6 +13,7 @@ int serve_command(Arguments arguments);
 int sim_command(Arguments arguments);
 int check_command(Arguments arguments);
 int config_command(Arguments arguments);
+int emit_command(Arguments arguments);
 int explain_command(Arguments arguments);
 int classify_command(Arguments arguments);
 int eval_command(Arguments arguments);

@@ -26,6 +26,8 @@ constexpr std::array kCommands = {
             signalbox::cli::check_command},
     Command{"config", "migrate, schema, docs: the configuration in other forms",
             signalbox::cli::config_command},
+    Command{"emit", "envoy, gateway: what a proxy in front needs, from the configuration",
+            signalbox::cli::emit_command},
     Command{"explain", "why would this prompt be routed where", signalbox::cli::explain_command},
     Command{"classify", "run the classifiers on a text", signalbox::cli::classify_command},
     Command{"eval", "measure a classifier on a labelled file", signalbox::cli::eval_command},

@@ -6,6 +6,7 @@
 #include "apps/signalbox/commands.h"
 #include "apps/signalbox/flags.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "pipeline/server.h"
 
 namespace signalbox::cli {
@@ -16,6 +17,12 @@ constexpr std::array kFlags = {
              "configuration (any published generation); default: the embedded demo"},
     FlagSpec{"port", "N", "HTTP door; overrides the configuration, 0 takes a free port"},
     FlagSpec{"metrics-port", "N", "admin door (metrics, health); 0 takes a free port"},
+    FlagSpec{
+        "extproc-listen", "PORT",
+        "open the door for Envoy's ext_proc filter on PORT or ADDRESS:PORT; 0 takes a free one"},
+    FlagSpec{"secure", "BOOL",
+             "TLS on that door; without a certificate one is made at start, for this run"},
+    FlagSpec{"cert-path", "DIR", "folder with tls.crt and tls.key for that door"},
     FlagSpec{"ports-file", "FILE", "write the bound ports as JSON once listening"},
     FlagSpec{"encoder-dir", "DIR",
              "sentence encoder in hub format; default: SIGNALBOX_ENCODER_DIR or the cache"},
@@ -34,6 +41,34 @@ Result<log::Level> log_level(const std::string& word) {
   return fail(Code::kInvalidArgument, "--log-level is one of debug, info, warning, error");
 }
 
+// "50051", "127.0.0.1:50051", "[::1]:50051".
+Result<void> read_extproc(const Flags& flags, pipeline::ServerOptions& options) {
+  options.extproc_certificate_directory = flags.value("cert-path").value_or("");
+  if (const auto secure = flags.value("secure")) {
+    if (*secure != "true" && *secure != "false") {
+      return fail(Code::kInvalidArgument, "--secure is true or false");
+    }
+    options.extproc_secure = *secure == "true";
+  }
+  const auto listen = flags.value("extproc-listen");
+  if (!listen) return {};
+  const auto colon = listen->rfind(':');
+  const std::string_view port =
+      std::string_view(*listen).substr(colon == std::string::npos ? 0 : colon + 1);
+  const auto number = parse_uint(port);
+  if (!number || *number > 65535) {
+    return fail(Code::kInvalidArgument, "--extproc-listen is PORT or ADDRESS:PORT");
+  }
+  options.extproc_port = static_cast<std::uint16_t>(*number);
+  if (colon == std::string::npos) return {};
+  std::string address = listen->substr(0, colon);
+  if (address.starts_with('[') && address.ends_with(']')) {
+    address = address.substr(1, address.size() - 2);
+  }
+  if (!address.empty()) options.extproc_address = std::move(address);
+  return {};
+}
+
 Result<pipeline::ServerOptions> read_options(Arguments arguments) {
   SBX_TRY(const auto flags, Flags::parse(arguments, kFlags, 0));
   SBX_TRY(const auto level, log_level(flags.value("log-level").value_or("info")));
@@ -46,6 +81,7 @@ Result<pipeline::ServerOptions> read_options(Arguments arguments) {
   options.config_file = flags.value("config").value_or("");
   SBX_TRY(options.http_port, flags.port("port"));
   SBX_TRY(options.admin_port, flags.port("metrics-port"));
+  SBX_CHECK_OK(read_extproc(flags, options));
   options.ports_file = flags.value("ports-file").value_or("");
   options.encoder_directory = flags.value("encoder-dir").value_or("");
   options.models_directory = flags.value("models-dir").value_or("");

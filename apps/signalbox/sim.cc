@@ -9,6 +9,7 @@
 #include "apps/signalbox/commands.h"
 #include "apps/signalbox/flags.h"
 #include "base/text.h"
+#include "json/document.h"
 #include "net/network.h"
 #include "sim/server.h"
 
@@ -22,6 +23,9 @@ constexpr std::array kFlags = {
     FlagSpec{"name", "NAME", "sent as x-sim-engine; default sim"},
     FlagSpec{"model", "NAME", "base model; default base-model"},
     FlagSpec{"lora", "NAME,...", "adapters served beside the model"},
+    FlagSpec{"lora-modules", "JSON...",
+             "adapters as the published simulator takes them: {\"name\": NAME}, one or more"},
+    FlagSpec{"max-loras", "N", "taken from published files; adapters are not limited here"},
     FlagSpec{"prefill-tokens-per-second", "N", "speed of prefill; default: takes no time"},
     FlagSpec{"decode-ms", "MS", "time between two tokens; default 0"},
     FlagSpec{"tokens", "N", "length of every answer; default: as long as its text"},
@@ -32,6 +36,7 @@ constexpr std::array kFlags = {
 };
 
 constexpr std::uint64_t kReplicasMax = 64;
+constexpr std::size_t kLoraModulesMax = 256;
 
 struct Options {
   std::string host = "127.0.0.1";
@@ -60,6 +65,23 @@ Result<double> number_of(const Flags& flags, std::string_view name) {
   return *number;
 }
 
+// Values of --lora-modules: the first is the flag's own, further ones stand alone behind it.
+Result<void> add_lora_modules(const Flags& flags, std::vector<std::string>& adapters) {
+  std::vector<std::string> modules = flags.positional();
+  if (const auto first = flags.value("lora-modules")) modules.insert(modules.begin(), *first);
+  for (const auto& text : modules) {
+    const auto document = json::Document::parse(text);
+    if (!document) return std::unexpected(document.error());
+    SBX_TRY(const auto name, document->root().find("name"));
+    if (!name || !name->is_string()) {
+      return fail(Code::kInvalidArgument,
+                  fmt::format("--lora-modules takes {{\"name\": NAME}}, not '{}'", text));
+    }
+    adapters.push_back(name->string());
+  }
+  return {};
+}
+
 Result<Options> read_options(const Flags& flags) {
   Options options;
   options.host = flags.value("host").value_or(options.host);
@@ -75,6 +97,7 @@ Result<Options> read_options(const Flags& flags) {
   engine.model = flags.value("model").value_or(engine.model);
   const std::string adapters = flags.value("lora").value_or("");
   for (const auto adapter : split(adapters, ',')) engine.adapters.emplace_back(adapter);
+  SBX_CHECK_OK(add_lora_modules(flags, engine.adapters));
   SBX_TRY(engine.prefill_tokens_per_second, number_of(flags, "prefill-tokens-per-second"));
   SBX_TRY(const double decode_ms, number_of(flags, "decode-ms"));
   engine.decode = std::chrono::nanoseconds(static_cast<std::int64_t>(decode_ms * 1e6));
@@ -134,7 +157,7 @@ Result<void> run(const Options& options) {
 }  // namespace
 
 int sim_command(Arguments arguments) {
-  const auto flags = Flags::parse(arguments, kFlags, 0);
+  const auto flags = Flags::parse(arguments, kFlags, kLoraModulesMax);
   if (flags && flags->has("help")) {
     fmt::print("{}", usage("sim [FLAGS]",
                            "Runs demo engines; every answer says that it is simulated.", kFlags));

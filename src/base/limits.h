@@ -28,6 +28,14 @@ inline constexpr std::size_t kFormPartsMax = 128;
 inline constexpr std::size_t kFormPartHeadBytesMax = 8 << 10;
 // Answers to our own requests: health checks, metric scrapes of engines with many models, trace exports.
 inline constexpr std::size_t kFetchBodyBytesMax = 4 << 20;
+// ExtProc. Envoy sends a buffered body as one message, so one must hold a body over the limit too: it is told 413.
+inline constexpr std::size_t kExtProcMessageBytesMax =
+    160 << 20;  // default of signalbox.extproc.message_bytes_max
+inline constexpr std::size_t kExtProcStreamsMax = 16384;  // requests under way, of all cores
+// One message of a body that is sent in pieces; Envoy holds up to its own buffer limit of them.
+inline constexpr std::size_t kExtProcPieceBytes = 64 << 10;
+// Body seen while Envoy still waits for our word on the headers; its own buffer limit, 1 MiB by default, must not stop it.
+inline constexpr std::size_t kExtProcHeldBytesMax = 512 << 10;
 // JSON.
 inline constexpr std::size_t kJsonDepthMax = 128;
 inline constexpr std::size_t kJsonNodesMax = 4 << 20;

@@ -50,6 +50,31 @@ struct AdminDoor {
   bool operator==(const AdminDoor&) const = default;
 };
 
+// Certificate and key as for HTTP; with an authority of clients, only those that show a certificate of it are served.
+struct ExtProcTls {
+  std::string certificate_file;
+  std::string key_file;
+  std::string client_ca_file;
+  bool enabled() const { return !certificate_file.empty(); }
+  bool operator==(const ExtProcTls&) const = default;
+};
+
+// The door for Envoy: a gRPC service that an ext_proc filter calls.
+struct ExtProcDoor {
+  bool enabled = false;
+  std::string address = "::";  // dual-stack
+  std::uint16_t port = 50051;
+  ExtProcTls tls;
+  // Request header that tells Envoy's route the chosen model; empty: none.
+  std::string model_header = "x-ai-eg-model";
+  // Tell Envoy which replica the balancer chose (x-gateway-destination-endpoint, in header and dynamic metadata).
+  bool destination = true;
+  // Answers that are no event stream are passed by unread when the body is not asked for by anything: no usage figures.
+  bool skip_response_body = false;
+  std::uint64_t message_bytes_max = limits::kExtProcMessageBytesMax;
+  bool operator==(const ExtProcDoor&) const = default;
+};
+
 struct Limits {
   std::uint64_t body_bytes_max = limits::kBodyBytesMax;
   std::uint64_t connections_max = limits::kConnectionsMax;
@@ -160,6 +185,7 @@ struct Sim {
 struct Own {
   HttpDoor http;
   AdminDoor admin;
+  ExtProcDoor extproc;
   Limits limits;
   Balancer balancer;
   EngineMetrics engine_metrics;

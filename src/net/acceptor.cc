@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 #include "net/network.h"
-#include "net/resolver.h"
+#include "net/lookup.h"
 #include "net/socket.h"
 #include "net/tls.h"
 

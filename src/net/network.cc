@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "net/resolver.h"
+#include "net/lookup.h"
 #include "net/socket.h"
 #include "net/tls.h"
 
@@ -62,7 +62,7 @@ class SocketNetwork final : public Network {
     if (const auto literal = parse_literal(address.host, address.port))
       co_return Endpoints{*literal};
     const OneShot<Result<Endpoints>> answer(loop_);
-    resolver_.resolve(address.host, address.port, answer);
+    lookup_.resolve(address.host, address.port, answer);
     std::optional<Cancellation::Registration> registration;
     if (cancel != nullptr) {
       registration.emplace(*cancel, [answer] { answer.set(fail(Code::kCancelled, "cancelled")); });
@@ -111,7 +111,7 @@ class SocketNetwork final : public Network {
   }
 
   EpollLoop& loop_;
-  Resolver resolver_;
+  AddressLookup lookup_;
   SslContext client_context_;
 };
 

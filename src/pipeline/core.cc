@@ -6,6 +6,8 @@ namespace signalbox::pipeline {
 namespace {
 
 constexpr std::chrono::seconds kAccessLogFlushInterval{1};
+// The gRPC server cancels its streams at the deadline of a drain; they end a moment later.
+constexpr std::chrono::seconds kExtProcCloseTimeout{5};
 
 }  // namespace
 
@@ -48,6 +50,13 @@ Result<std::uint16_t> Core::open_admin(const config::AdminDoor& door, std::uint1
   return doors_.back()->port();
 }
 
+listener::ExtProcDoor& Core::open_extproc() {
+  extproc_ = std::make_unique<listener::ExtProcDoor>(
+      *loop_, pipeline_, [this] { return pipeline_.connection_settings(); }, services_.instruments,
+      services_.extproc_streams);
+  return *extproc_;
+}
+
 void Core::start() {
   loop_->arm(*flush_, Deadline::after(loop_->now(), kAccessLogFlushInterval));
   thread_ = std::thread([this] { loop_->run(); });
@@ -56,6 +65,10 @@ void Core::start() {
 net::Task<void> Core::finish(Deadline deadline) {
   // Doors one after the other: they share the deadline, so the order does not matter.
   for (auto& door : doors_) co_await door->drain(deadline);
+  if (extproc_) {
+    const Duration left = deadline.left(loop_->now()) + kExtProcCloseTimeout;
+    co_await extproc_->drain(Deadline::after(loop_->now(), left));
+  }
   flush_->unlink();
   pipeline_.close();
   pipeline_.flush_access_log();

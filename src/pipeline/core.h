@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "http/client.h"
+#include "listener/extproc/door.h"
 #include "listener/http/door.h"
 #include "net/loop.h"
 #include "net/network.h"
@@ -27,6 +28,8 @@ class Core {
   // Opens a door before start(). Errors: as net::listen. Returns the bound port.
   Result<std::uint16_t> open_http(const config::HttpDoor& door, std::uint16_t port);
   Result<std::uint16_t> open_admin(const config::AdminDoor& door, std::uint16_t port);
+  // The door for streams of Envoy, which a gRPC server deals out. Before start().
+  listener::ExtProcDoor& open_extproc();
   // The loop runs on its own thread from here on.
   void start();
   // Asks the core to finish: doors drain until the deadline, then the loop ends. From any thread, once.
@@ -44,6 +47,7 @@ class Core {
   Pipeline pipeline_;
   AdminHandler admin_;
   std::vector<std::unique_ptr<listener::HttpDoor>> doors_;
+  std::unique_ptr<listener::ExtProcDoor> extproc_;
   net::TaskGroup tasks_;
   std::unique_ptr<Flush> flush_;
   std::thread thread_;

@@ -73,10 +73,14 @@ void Pipeline::rejected(const Error& error) {
 net::Task<void> Pipeline::handle(exchange::Exchange& exchange, http::ClientSink& sink,
                                  net::Cancellation& client_gone) {
   Flow flow{.exchange = exchange, .sink = sink, .gone = client_gone, .snapshot = snapshots_.get()};
-  auto done = co_await run(&flow);
-  if (!done) co_await fail_request(&flow, std::move(done).error());
-  flow.moments.finished_at = loop_.now();
-  record(flow);
+  co_await finish(&flow);
+}
+
+net::Task<void> Pipeline::finish(Flow* flow) {
+  auto done = co_await run(flow);
+  if (!done) co_await fail_request(flow, std::move(done).error());
+  flow->moments.finished_at = loop_.now();
+  record(*flow);
 }
 
 // The order of the stages. Cheap before dear: whatever can answer or refuse without a model runs before one.
@@ -114,6 +118,7 @@ net::Task<Result<void>> Pipeline::run(Flow* flow) {
     if (exchange.edits.fast_response) co_return co_await answer_fast(flow);
   }
   // Last, because it is the only stage that costs somebody else's time.
+  if (flow->carrier != nullptr) co_return co_await hand_over(flow);
   co_return co_await forward(flow);
 }
 

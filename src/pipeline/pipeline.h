@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "discovery/endpoint_table.h"
 #include "http/client.h"
+#include "listener/extproc/carrier.h"
 #include "listener/http/handler.h"
 #include "net/loop.h"
 #include "net/network.h"
@@ -21,7 +22,7 @@
 
 namespace signalbox::pipeline {
 
-class Pipeline final : public listener::Handler {
+class Pipeline final : public listener::Handler, public listener::ProxyHandler {
  public:
   // `seed` decides ids, jitter and the other draws of this core.
   Pipeline(Services& services, net::Loop& loop, net::Network& network,
@@ -30,6 +31,11 @@ class Pipeline final : public listener::Handler {
   net::Task<void> handle(exchange::Exchange& exchange, http::ClientSink& sink,
                          net::Cancellation& client_gone) override;
   void rejected(const Error& error) override;
+  // Requests of a proxy: the same stages, but for the last one, which hands over instead of forwarding.
+  bool concerns(const exchange::ClientRequest& client) const override;
+  net::Task<void> handle_carried(exchange::Exchange& exchange, http::ClientSink& sink,
+                                 listener::Carrier& carrier,
+                                 net::Cancellation& client_gone) override;
 
   std::shared_ptr<const listener::ConnectionSettings> connection_settings();
   void flush_access_log();
@@ -43,7 +49,8 @@ class Pipeline final : public listener::Handler {
     http::ClientSink& sink;
     net::Cancellation& gone;
     std::shared_ptr<const Snapshot> snapshot;
-    const Routing* routing = nullptr;  // of an automatic request
+    listener::Carrier* carrier = nullptr;  // nullptr: we forward ourselves
+    const Routing* routing = nullptr;      // of an automatic request
     std::string_view recipe;
     Moments moments;
     int status = 0;
@@ -52,11 +59,17 @@ class Pipeline final : public listener::Handler {
     const config::Config& config() const { return *snapshot->config; }
   };
 
+  net::Task<void> finish(Flow* flow);
   net::Task<Result<void>> run(Flow* flow);
   Result<void> read(Flow& flow);
   net::Task<Result<void>> decide(Flow* flow);
   net::Task<Result<void>> answer_fast(Flow* flow);
   net::Task<Result<void>> forward(Flow* flow);
+  // hand_over.cc
+  struct Handover;
+  net::Task<Result<void>> hand_over(Flow* flow);
+  net::Task<Result<void>> watch_answer(Flow* flow, Handover* handover, http::ResponseHead head);
+  Result<listener::Carried> carried_request(Flow& flow, Handover& handover);
   net::Task<Result<void>> send(Flow* flow, int status, http::Headers headers, std::string body);
   net::Task<void> fail_request(Flow* flow, Error error);
   void report(const discovery::EndpointSet& set, discovery::Endpoint& endpoint,

@@ -12,6 +12,7 @@
 #include "json/writer.h"
 #include "pipeline/control.h"
 #include "pipeline/core.h"
+#include "pipeline/extproc_options.h"
 #include "pipeline/loader.h"
 #include "telemetry/process_metrics.h"
 
@@ -21,6 +22,7 @@ namespace {
 struct Ports {
   std::uint16_t http = 0;
   std::uint16_t admin = 0;
+  std::uint16_t extproc = 0;  // 0: not open
 };
 
 // The demo engines of this process, if any, as they are told to scripts.
@@ -29,6 +31,7 @@ Result<void> write_ports_file(const std::string& path, const Ports& ports,
   std::string text;
   json::Writer out(text);
   out.begin_object().key("http").integer(ports.http).key("admin").integer(ports.admin);
+  if (ports.extproc != 0) out.key("extproc").integer(ports.extproc);
   out.key("engines").begin_array();
   for (const auto port : engines) out.integer(port);
   out.end_array().end_object();
@@ -78,6 +81,7 @@ class Server {
     }
     log::info("HTTP on port {}, metrics on port {}, {} I/O threads", ports_.http, ports_.admin,
               cores_.size());
+    if (extproc_) log::info("ExtProc on port {}", ports_.extproc);
     return {};
   }
 
@@ -89,6 +93,7 @@ class Server {
     log::info("draining, at most {} s", seconds(drain_timeout));
     const Deadline deadline = Deadline::after(services_.clock.now(), drain_timeout);
     for (auto& core : cores_) core->drain(deadline);
+    if (extproc_) extproc_->shutdown(drain_timeout);
     for (auto& core : cores_) core->join();
     loader_.close();
     control_->finish();
@@ -109,6 +114,16 @@ class Server {
         SBX_TRY(ports_.admin, cores_.back()->open_admin(own.admin, ports_.admin));
       }
     }
+    return open_extproc(own.extproc);
+  }
+
+  Result<void> open_extproc(const config::ExtProcDoor& door) {
+    if (!door.enabled && !options_.extproc_port) return {};
+    SBX_TRY(const auto options, extproc_options(door, options_));
+    std::vector<listener::ExtProcDoor*> doors;
+    for (auto& core : cores_) doors.push_back(&core->open_extproc());
+    SBX_TRY(extproc_, listener::GrpcServer::open(options, std::move(doors)));
+    ports_.extproc = extproc_->port();
     return {};
   }
 
@@ -116,6 +131,7 @@ class Server {
   Services services_;
   Loader loader_;
   std::vector<std::unique_ptr<Core>> cores_;
+  std::unique_ptr<listener::GrpcServer> extproc_;
   std::unique_ptr<Control> control_;
   Ports ports_;
 };

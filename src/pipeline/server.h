@@ -17,6 +17,11 @@ struct ServerOptions {
   std::optional<std::uint16_t>
       http_port;  // overrides the configuration; 0 takes one from the system
   std::optional<std::uint16_t> admin_port;
+  // The ExtProc door; a port opens it whatever the configuration says.
+  std::optional<std::uint16_t> extproc_port;
+  std::optional<std::string> extproc_address;
+  std::optional<bool> extproc_secure;  // TLS; without files, with a certificate made at start
+  std::string extproc_certificate_directory;  // tls.crt and tls.key
   std::string ports_file;  // where to write {"http":N,"admin":N,"engines":[N,...]} once listening
   std::string encoder_directory;  // overrides
   std::string models_directory;

@@ -28,6 +28,7 @@ struct Services {
   SnapshotStore snapshots;
   discovery::EndpointTable endpoints;
   listener::ConnectionCount connections;
+  std::atomic<std::uint64_t> extproc_streams{0};  // under way, of all cores
   std::atomic<bool> draining{false};
 };
 

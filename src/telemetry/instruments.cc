@@ -143,6 +143,13 @@ Instruments::Instruments(Registry& r)
       client_disconnects(r.counters("signalbox_client_disconnects_total",
                                     "Clients that left before their response was complete.",
                                     {"phase"})),
+      extproc_streams_open(
+          r.gauge("signalbox_extproc_streams_open", "Requests of Envoy under way.")),
+      extproc_streams(r.counters("signalbox_extproc_streams_total",
+                                 "Streams of Envoy by how they ended.", {"outcome"})),
+      extproc_load_source(r.counters("signalbox_extproc_load_source_total",
+                                     "Requests handed to Envoy by what tells when they are over.",
+                                     {"source"})),
       upstream_attempts(r.counters("signalbox_upstream_attempts_total",
                                    "Attempts by endpoint and outcome.", {"endpoint", "outcome"})),
       upstream_retries(r.counters("signalbox_upstream_retries_total",

@@ -94,6 +94,12 @@ struct Instruments {
   Family<Counter, 2>& http_responses;      // {endpoint: kind of path, status: "200"}
   Family<Counter, 1>& client_disconnects;  // {phase: "before_first_byte"|"streaming"}
 
+  // ExtProc door. Set by listener/extproc.
+  Gauge& extproc_streams_open;
+  Family<Counter, 1>& extproc_streams;  // {outcome: how a stream of Envoy ended}
+  // {source: "stream" the processor sees the answer's end, "scrape" it stepped out and only the engine's figures know}
+  Family<Counter, 1>& extproc_load_source;
+
   // Upstream side. Set by upstream.
   Family<Counter, 2>&
       upstream_attempts;                 // {endpoint, outcome: "ok"|"status_5xx"|CodeTraits::label}

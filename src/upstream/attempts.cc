@@ -35,12 +35,6 @@ std::string outcome_label(const Result<Live>& result) {
   return status >= 500 ? "status_5xx" : status == 429 ? "status_429" : "status_4xx";
 }
 
-const config::ReasoningFamily* family_of(const config::Config& config,
-                                         const exchange::Candidate& candidate) {
-  const auto found = config.providers.reasoning_families.find(candidate.model->reasoning_family);
-  return found == config.providers.reasoning_families.end() ? nullptr : &found->second;
-}
-
 std::size_t index_of(const std::vector<exchange::Candidate>& candidates,
                      const exchange::Candidate& candidate) {
   return static_cast<std::size_t>(&candidate - candidates.data());
@@ -219,12 +213,8 @@ net::Task<Result<Live>> Upstream::attempt(Round* round) {
   round->excluded.push_back(&endpoint);
   round->sent = false;
 
-  const RenderOptions options{.dialect = dialect_of(replica.backend.provider, replica.backend.host),
-                              .api_format = candidate.model->api_format,
-                              .add_include_usage = round->sending.add_include_usage};
-  SBX_CO_TRY(const std::string body,
-             render_body(exchange.client, exchange.request, exchange.edits.body, candidate,
-                         family_of(config, candidate), options));
+  SBX_CO_TRY(const std::string body, render_attempt(exchange, config, candidate, replica.backend,
+                                                    round->sending.add_include_usage));
   const HeadInputs inputs{.client = exchange.client,
                           .edits = exchange.edits,
                           .endpoint = exchange.request.endpoint,

@@ -168,4 +168,16 @@ Result<std::string> render_body(const exchange::ClientRequest& client,
   return patch.apply(client.body);
 }
 
+Result<std::string> render_attempt(const exchange::Exchange& exchange, const config::Config& config,
+                                   const exchange::Candidate& candidate,
+                                   const config::BackendRef& backend, bool add_include_usage) {
+  const auto& families = config.providers.reasoning_families;
+  const auto family = families.find(candidate.model->reasoning_family);
+  const RenderOptions options{.dialect = dialect_of(backend.provider, backend.host),
+                              .api_format = candidate.model->api_format,
+                              .add_include_usage = add_include_usage};
+  return render_body(exchange.client, exchange.request, exchange.edits.body, candidate,
+                     family == families.end() ? nullptr : &family->second, options);
+}
+
 }  // namespace signalbox::upstream

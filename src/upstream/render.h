@@ -54,4 +54,10 @@ Result<std::string> render_body(const exchange::ClientRequest& client,
                                 const config::ReasoningFamily* family,
                                 const RenderOptions& options);
 
+// render_body() for one attempt of `exchange` at `backend`: family, dialect and API format as configuration and candidate
+// say.
+Result<std::string> render_attempt(const exchange::Exchange& exchange, const config::Config& config,
+                                   const exchange::Candidate& candidate,
+                                   const config::BackendRef& backend, bool add_include_usage);
+
 }  // namespace signalbox::upstream

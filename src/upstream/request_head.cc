@@ -34,7 +34,23 @@ bool is_for_us(std::string_view name) {
   });
 }
 
-std::string target_of(const HeadInputs& in) {
+std::string host_of(const net::Address& address) {
+  const bool standard = address.port == (address.tls ? 443 : 80);
+  std::string host = net::to_string(address);
+  if (standard) host.erase(host.rfind(':'));
+  return host;
+}
+
+std::string traceparent_of(const HeadInputs& in) {
+  std::string value = "00-";
+  value.reserve(55);
+  value.append(in.client.trace_id).append("-").append(in.span_id);
+  return value.append(in.client.trace_sampled.value_or(true) ? "-01" : "-00");
+}
+
+}  // namespace
+
+std::string request_target(const HeadInputs& in) {
   const bool chat = in.endpoint == exchange::Endpoint::kChatCompletions;
   std::string target = in.base_path;
   target += chat && !in.backend.chat_path.empty() ? in.backend.chat_path : in.client.path;
@@ -54,23 +70,7 @@ std::string target_of(const HeadInputs& in) {
   return target;
 }
 
-std::string host_of(const net::Address& address) {
-  const bool standard = address.port == (address.tls ? 443 : 80);
-  std::string host = net::to_string(address);
-  if (standard) host.erase(host.rfind(':'));
-  return host;
-}
-
-std::string traceparent_of(const HeadInputs& in) {
-  std::string value = "00-";
-  value.reserve(55);
-  value.append(in.client.trace_id).append("-").append(in.span_id);
-  return value.append(in.client.trace_sampled.value_or(true) ? "-01" : "-00");
-}
-
-}  // namespace
-
-std::string request_head(const HeadInputs& in) {
+http::Headers request_headers(const HeadInputs& in) {
   constexpr std::size_t kAddedFields = 8;
   constexpr std::size_t kAddedBytes = 512;
   http::Headers headers;
@@ -90,11 +90,16 @@ std::string request_head(const HeadInputs& in) {
                                        ? kAnthropicVersionDefault
                                        : std::string_view(in.backend.api_version));
   }
+  return headers;
+}
+
+std::string request_head(const HeadInputs& in) {
+  const http::Headers headers = request_headers(in);
   const http::BodyFraming body = in.body_bytes > 0
                                      ? http::BodyFraming{http::Framing::kLength, in.body_bytes}
                                      : http::BodyFraming{};
   std::string head;
-  const std::string target = target_of(in);
+  const std::string target = request_target(in);
   const std::string host = host_of(in.address);
   http::append_request_head(head, {.method = in.client.method, .target = target, .host = host},
                             headers, body);

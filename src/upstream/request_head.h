@@ -22,6 +22,12 @@ struct HeadInputs {
   std::string span_id;  // of this attempt, 16 hex digits
 };
 
+// The fields of that head without Host and framing, for a proxy that sends it in our place.
+http::Headers request_headers(const HeadInputs& inputs);
+
+// Path and query on the backend; see request_head().
+std::string request_target(const HeadInputs& inputs);
+
 // A complete HTTP/1.1 head. The path is base_path plus the client's own, or the backend's chat_path for chat
 // completions. accept-encoding is fixed to identity, because the answer is looked at on its way.
 std::string request_head(const HeadInputs& inputs);

@@ -30,7 +30,14 @@ dev_bench() {
       encoder_ready
       bench_encoder "$@"
       ;;
-    *) die "./dev bench knows proxy, mom, decide, encoder, route and soak, not '$name'" ;;
+    extproc)
+      build_preset release signalbox bench_load extproc_nothing
+      encoder_ready
+      envoy_ready
+      "$(python_base)" "$ROOT/test/bench/extproc.py" --build "$ROOT/build/release" --envoy "$(envoy_binary)" \
+        "${json[@]}" "$@" </dev/null
+      ;;
+    *) die "./dev bench knows proxy, mom, decide, encoder, route, soak and extproc, not '$name'" ;;
   esac
 }
 

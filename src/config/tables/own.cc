@@ -78,6 +78,57 @@ const Schema& admin_schema() {
   return schema;
 }
 
+const Schema& extproc_tls_schema() {
+  using T = ExtProcTls;
+  static const Schema schema{
+      .name = "signalbox.extproc.tls",
+      .fields = {row<&T::certificate_file>("certificate_file",
+                                           "PEM file with the certificate chain.")
+                     .restart(),
+                 row<&T::key_file>("key_file", "PEM file with its private key.").restart(),
+                 row<&T::client_ca_file>(
+                     "client_ca_file",
+                     "PEM file with the authority of Envoy's certificate; empty asks for none.")
+                     .restart()},
+      .after = [](Reader& reader, const Node& node, void* object) {
+        const auto& tls = *static_cast<T*>(object);
+        if (tls.certificate_file.empty() != tls.key_file.empty()) {
+          reader.error("contradiction", node.mark, "certificate_file and key_file go together",
+                       "give both or none");
+        } else if (!tls.client_ca_file.empty() && !tls.enabled()) {
+          reader.error("contradiction", node.mark, "client_ca_file without a certificate",
+                       "give certificate_file and key_file too");
+        }
+      }};
+  return schema;
+}
+
+const Schema& extproc_schema() {
+  using E = ExtProcDoor;
+  static const Schema schema{
+      .name = "signalbox.extproc",
+      .fields = {
+          row<&E::enabled>("enabled", "Open the door for Envoy (ext_proc over gRPC).").restart(),
+          row<&E::address>("address", "Address to listen on; :: takes IPv4 too.").restart(),
+          row<&E::port>("port", "TCP port; 0 lets the system choose.").restart(),
+          child<&E::tls>("tls", extproc_tls_schema, "Speak TLS with Envoy."),
+          row<&E::model_header>(
+              "model_header",
+              "Request header that tells Envoy's route the chosen model; empty sets none."),
+          row<&E::destination>("destination",
+                               "Tell Envoy the chosen replica in x-gateway-destination-endpoint, "
+                               "as header and as dynamic metadata."),
+          row<&E::skip_response_body>(
+              "skip_response_body",
+              "Ask Envoy not to send answers that are no event stream: cheaper, but without token "
+              "counts; needs allow_mode_override."),
+          row<&E::message_bytes_max>("message_bytes_max", "Largest message of Envoy.")
+              .as(Type::kBytes)
+              .range(65536, 2e9)
+              .restart()}};
+  return schema;
+}
+
 const Schema& limits_schema() {
   using L = Limits;
   static const Schema schema{
@@ -243,6 +294,7 @@ const Schema& own_schema() {
       .fields = {
           child<&O::http>("http", http_schema, "The OpenAI-compatible door."),
           child<&O::admin>("admin", admin_schema, "The door for metrics and operators."),
+          child<&O::extproc>("extproc", extproc_schema, "The door for Envoy's ext_proc filter."),
           child<&O::limits>("limits", limits_schema, "Sizes and times."),
           child<&O::balancer>("balancer", balancer_schema, "Choice of a replica."),
           child<&O::engine_metrics>("engine_metrics", engine_metrics_schema,

@@ -39,6 +39,8 @@ bool same_prefix(const Bytes& a, const Bytes& b, int bits) {
 
 }  // namespace
 
+bool is_ip_literal(const std::string& address) { return to_bytes(address).has_value(); }
+
 Result<TrustedPeers> TrustedPeers::parse(std::span<const std::string> networks) {
   TrustedPeers peers;
   for (const auto& text : networks) {

@@ -13,6 +13,8 @@
 
 namespace signalbox::listener {
 
+bool is_ip_literal(const std::string& address);
+
 class TrustedPeers {
  public:
   // Entries like "10.0.0.0/8", "::1", "fd00::/8". Errors: kConfig naming the entry.

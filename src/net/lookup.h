@@ -21,13 +21,13 @@ using Endpoints = std::vector<Endpoint>;
 // The address that an IP literal means, without asking anybody; nothing if it is none.
 std::optional<Endpoint> parse_literal(const std::string& text, std::uint16_t port);
 
-class Resolver {
+class AddressLookup {
  public:
-  Resolver() = default;
-  Resolver(const Resolver&) = delete;
-  Resolver& operator=(const Resolver&) = delete;
+  AddressLookup() = default;
+  AddressLookup(const AddressLookup&) = delete;
+  AddressLookup& operator=(const AddressLookup&) = delete;
   // Waits for the name being looked up.
-  ~Resolver();
+  ~AddressLookup();
 
   // Sets `answer` when the name is known, from the resolver's thread. Errors: kUpstreamConnect (unknown; too many wait).
   void resolve(std::string host, std::uint16_t port, OneShot<Result<Endpoints>> answer);

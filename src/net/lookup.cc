@@ -1,4 +1,4 @@
-#include "net/resolver.h"
+#include "net/lookup.h"
 
 #include <netdb.h>
 
@@ -40,7 +40,7 @@ std::optional<Endpoint> parse_literal(const std::string& text, std::uint16_t por
   return found->front();
 }
 
-Resolver::~Resolver() {
+AddressLookup::~AddressLookup() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -50,7 +50,8 @@ Resolver::~Resolver() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Resolver::resolve(std::string host, std::uint16_t port, OneShot<Result<Endpoints>> answer) {
+void AddressLookup::resolve(std::string host, std::uint16_t port,
+                            OneShot<Result<Endpoints>> answer) {
   {
     const std::lock_guard lock(mutex_);
     if (questions_.size() >= kQuestionsMax) {
@@ -63,7 +64,7 @@ void Resolver::resolve(std::string host, std::uint16_t port, OneShot<Result<Endp
   asked_.notify_one();
 }
 
-void Resolver::work() {
+void AddressLookup::work() {
   for (;;) {
     std::unique_lock lock(mutex_);
     asked_.wait(lock, [&] { return stopping_ || !questions_.empty(); });

@@ -1,0 +1,67 @@
+#include "listener/extproc/door.h"
+
+#include <utility>
+
+#include "api/error_body.h"
+
+namespace signalbox::listener {
+
+void Inbox::deliver(const std::shared_ptr<Inbox>& inbox, ProxyMessage message) {
+  inbox->loop.post([inbox, message = std::move(message)]() mutable {
+    if (inbox->conversation != nullptr) inbox->conversation->deliver(std::move(message));
+  });
+}
+
+void Inbox::close(const std::shared_ptr<Inbox>& inbox) {
+  inbox->loop.post([inbox] {
+    inbox->closed = true;
+    if (inbox->conversation != nullptr) inbox->conversation->cancelled();
+  });
+}
+
+void ExtProcDoor::accept(ProxyLink* link, std::shared_ptr<Inbox> inbox) {
+  loop_.post([this, link, inbox = std::move(inbox)]() mutable {
+    if (open_streams_.fetch_add(1, std::memory_order_relaxed) >= limits::kExtProcStreamsMax) {
+      open_streams_.fetch_sub(1, std::memory_order_relaxed);
+      return refuse(*link);
+    }
+    sessions_.spawn(serve(link, std::move(inbox)));
+  });
+}
+
+void ExtProcDoor::refuse(ProxyLink& link) {
+  const Error error{.code = Code::kOverloaded,
+                    .message = "too many requests under way: kExtProcStreamsMax is reached",
+                    .param = {}};
+  ImmediateReply reply;
+  reply.status = traits(error.code).http_status;
+  reply.headers = {{"content-type", "application/json"}, {"retry-after", "1"}};
+  reply.body = api::openai_error(error);
+  link.send(std::move(reply));
+  link.finish(std::nullopt);
+  instruments_.extproc_streams.with("refused").add();
+}
+
+net::Task<void> ExtProcDoor::serve(ProxyLink* link, std::shared_ptr<Inbox> inbox) {
+  instruments_.extproc_streams_open.add(1);
+  SessionEnd end = SessionEnd::kBroken;
+  {
+    const auto settings = settings_();
+    Session session(*link, loop_, handler_, random_);
+    inbox->conversation = &session.conversation();
+    if (inbox->closed) session.conversation().cancelled();
+    end = co_await session.serve(settings.get());
+    inbox->conversation = nullptr;
+  }
+  instruments_.extproc_streams.with(session_end_name(end)).add();
+  instruments_.extproc_streams_open.add(-1);
+  open_streams_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+net::Task<void> ExtProcDoor::drain(Deadline deadline) {
+  // The server cancels what is left at its own deadline; this one only guards against a server that does not end.
+  static_cast<void>(co_await closed_.wait(deadline));
+  co_await sessions_.join();
+}
+
+}  // namespace signalbox::listener
