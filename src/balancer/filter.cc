@@ -14,6 +14,8 @@ std::string_view name(Verdict verdict) {
       return "ejected";
     case Verdict::kDraining:
       return "draining";
+    case Verdict::kSleeping:
+      return "sleeping";
     case Verdict::kNoWeight:
       return "no_weight";
     case Verdict::kExcluded:
@@ -28,6 +30,7 @@ Verdict judge(const discovery::Replica& replica, TimePoint now, Excluded exclude
   if (std::find(excluded.begin(), excluded.end(), &endpoint) != excluded.end())
     return Verdict::kExcluded;
   if (endpoint.draining()) return Verdict::kDraining;
+  if (endpoint.sleeping()) return Verdict::kSleeping;
   if (endpoint.health() == discovery::Health::kUnhealthy) return Verdict::kUnhealthy;
   const discovery::Service service = endpoint.service(now);
   if (service == discovery::Service::kEjected) return Verdict::kEjected;

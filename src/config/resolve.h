@@ -17,7 +17,7 @@ struct Target {
   const std::string& upstream_name() const;
 };
 
-// In this order: a model with a provider of that name; an adapter of a model with a provider; any model or card of that
+// An alias stands for what it names. Then, in this order: a model with a provider of that name; an adapter of a model with a provider; any model or card of that
 // name; any adapter; a provider_model_id; an external id. The published file names general-expert as default model: a
 // card without a provider and at the same time an adapter of base-model; the adapter is what can be served.
 // O(models * adapters); the pipeline keeps an index.

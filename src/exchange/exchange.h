@@ -60,6 +60,7 @@ struct ClientRequest {
 
 // Written by the listener from trusted headers; empty for everyone else.
 struct Identity {
+  std::string key_name;  // of the API key that the client showed; empty: none is asked for
   std::string user;
   std::vector<std::string> groups;
 };

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "api/error_body.h"
@@ -31,6 +32,13 @@ bool shows_category(const config::Config& config, const exchange::ClientRequest&
          client.headers.get("x-vsr-debug") == "true";
 }
 
+// Keys come from clients: nothing of them may break a line.
+std::string printable(std::string_view text) {
+  std::string out(text.substr(0, limits::kAccessLogFieldBytesMax));
+  std::ranges::replace_if(out, [](char c) { return c < 0x20 || c > 0x7e; }, '?');
+  return out;
+}
+
 http::ResponseStart start_of(int status, http::Headers headers, std::size_t body_bytes) {
   http::ResponseStart start;
   start.status = status;
@@ -50,6 +58,7 @@ Pipeline::Pipeline(Services& services, net::Loop& loop, net::Network& network, s
       clients_(loop, network),
       upstream_(loop, clients_, random_, services.instruments) {
   if (services_.access_log) access_log_.emplace(*services_.access_log);
+  if (services_.routing_log) routing_log_.emplace(*services_.routing_log);
 }
 
 std::shared_ptr<const listener::ConnectionSettings> Pipeline::connection_settings() {
@@ -57,9 +66,11 @@ std::shared_ptr<const listener::ConnectionSettings> Pipeline::connection_setting
 }
 
 void Pipeline::flush_access_log() {
-  if (!access_log_) return;
-  access_log_->flush();
-  services_.instruments.access_log_dropped.add(access_log_->take_dropped());
+  for (auto* log : {&access_log_, &routing_log_}) {
+    if (!*log) continue;
+    (*log)->flush();
+    services_.instruments.access_log_dropped.add((*log)->take_dropped());
+  }
 }
 
 void Pipeline::close() { clients_.close_idle(); }
@@ -193,7 +204,7 @@ net::Task<Result<void>> Pipeline::forward(Flow* flow) {
   const auto set = endpoints_.set();
   const bool add_usage = exchange.request.stream && !exchange.request.include_usage;
   upstream::Sending sending{.exchange = &exchange, .config = &config};
-  sending.choose = chooser(exchange, *set);
+  sending.choose = chooser(*flow, *set);
   sending.report = [this, &set](discovery::Endpoint& endpoint, discovery::Outcome outcome) {
     report(*set, endpoint, outcome);
   };
@@ -202,6 +213,7 @@ net::Task<Result<void>> Pipeline::forward(Flow* flow) {
   SBX_CO_TRY(auto live, co_await upstream_.send(std::move(sending)));
 
   flow->status = live.head.status;
+  live.choice.in_flight.answering();
   response::Observer observer(
       {.endpoint = exchange.request.endpoint,
        .received_at = exchange.client.received_at,
@@ -216,6 +228,7 @@ net::Task<Result<void>> Pipeline::forward(Flow* flow) {
   auto relayed = co_await response::relay(&live.lease, std::move(live.head), &flow->sink, &observer,
                                           &loop_.clock(), std::move(options));
   exchange.usage = observer.usage();
+  live.choice.in_flight.finish(loop_.now());
   if (!relayed && relayed.error().code != Code::kCancelled) {
     // The engine broke off after its head: its attempt did not succeed after all.
     exchange.attempts[*exchange.answered].error = relayed.error().code;
@@ -232,11 +245,23 @@ void Pipeline::report(const discovery::EndpointSet& set, discovery::Endpoint& en
   }
 }
 
-upstream::Choose Pipeline::chooser(exchange::Exchange& exchange,
-                                   const discovery::EndpointSet& set) {
+// The line that tests of vLLM Production Stack read, in their words.
+void Pipeline::log_routing(const exchange::ClientRequest& client,
+                           const std::optional<std::string>& session,
+                           const discovery::Endpoint& endpoint) {
+  if (!routing_log_) return;
+  const auto unix_seconds = std::chrono::duration<double>(loop_.clock().unix_time()).count();
+  const auto took = std::chrono::duration<double>(loop_.now() - client.received_at).count();
+  routing_log_->append_text(fmt::format(
+      "Routing request {} with session id {} to {} at {:.6f}, process time = {:.6f}",
+      client.request_id, session ? printable(*session) : "None", endpoint.url(), unix_seconds, took));
+}
+
+upstream::Choose Pipeline::chooser(Flow& flow, const discovery::EndpointSet& set) {
+  auto& exchange = flow.exchange;
   auto session = balancer::session_key(exchange.client, exchange.request, set.balancer());
   const int priority = balancer::priority(exchange.client, set.balancer());
-  return [this, &exchange, &set, session = std::move(session), priority,
+  return [this, &flow, &exchange, &set, session = std::move(session), priority,
           prompt = balancer::Prompt(exchange)](
              std::span<const discovery::Endpoint* const> excluded) -> Result<upstream::Choice> {
     balancer::Context context;
@@ -252,6 +277,7 @@ upstream::Choose Pipeline::chooser(exchange::Exchange& exchange,
     context.priority = priority;
     SBX_TRY(auto pick, balancer_.pick(exchange.candidates, context, excluded));
     exchange.route = {pick.policy, pick.prompt_tokens, pick.cached_tokens};
+    log_routing(exchange.client, session, *pick.replica->endpoint);
     upstream::Choice choice;
     choice.candidate = pick.candidate;
     choice.replica = pick.replica;

@@ -61,7 +61,9 @@ class Pipeline final : public listener::Handler {
   net::Task<void> fail_request(Flow* flow, Error error);
   void report(const discovery::EndpointSet& set, discovery::Endpoint& endpoint,
               discovery::Outcome outcome);
-  upstream::Choose chooser(exchange::Exchange& exchange, const discovery::EndpointSet& set);
+  upstream::Choose chooser(Flow& flow, const discovery::EndpointSet& set);
+  void log_routing(const exchange::ClientRequest& client, const std::optional<std::string>& session,
+                   const discovery::Endpoint& endpoint);
   static HeaderInputs header_inputs(const Flow& flow);
   http::Headers answer_headers(const Flow& flow, std::string_view content_type) const;
   void record(const Flow& flow);
@@ -76,6 +78,7 @@ class Pipeline final : public listener::Handler {
   upstream::Upstream upstream_;
   StatePool states_;
   std::optional<telemetry::AccessLog> access_log_;
+  std::optional<telemetry::AccessLog> routing_log_;
 };
 
 // The admin door: metrics, health and the other local answers, nothing else.

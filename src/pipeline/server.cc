@@ -56,7 +56,7 @@ class Server {
   explicit Server(const ServerOptions& options)
       : options_(options),
         services_(options.version),
-        loader_(services_, options.config_file,
+        loader_(services_, options.source,
                 encoder::locate(options.encoder_directory, options.models_directory)) {}
 
   Result<void> start() {
@@ -65,6 +65,9 @@ class Server {
     const config::Own& own = snapshot->config->own;
     if (own.access_log.enabled) {
       SBX_TRY(services_.access_log, telemetry::open_access_log(own.access_log.path));
+    }
+    if (own.routing_log.enabled) {
+      SBX_TRY(services_.routing_log, telemetry::open_access_log(own.routing_log.path));
     }
     telemetry::register_process_metrics(services_.registry, services_.clock);
     services_.instruments.set_build_info(

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "base/clock.h"
 #include "discovery/endpoint_table.h"
 #include "listener/http/door.h"
+#include "pipeline/engine_window.h"
 #include "pipeline/snapshot.h"
 #include "telemetry/access_log.h"
 #include "telemetry/instruments.h"
@@ -28,6 +30,11 @@ struct Services {
   SnapshotStore snapshots;
   discovery::EndpointTable endpoints;
   listener::ConnectionCount connections;
+  EngineWindows engine_windows;
+  std::unique_ptr<telemetry::AccessLogSink> routing_log;  // nullptr: off
+  // Makes what an engine has just said about its models known to every core; `done` is called on the control loop
+  // afterwards. Set before cores start.
+  std::function<void(std::function<void()> done)> engines_changed;
   std::atomic<bool> draining{false};
 };
 

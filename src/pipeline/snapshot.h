@@ -30,8 +30,9 @@ struct Routing {
 struct Snapshot {
   std::shared_ptr<const config::Config> config;
   std::uint64_t epoch = 0;
-  std::unique_ptr<const Routing> main;
-  std::map<std::string, std::unique_ptr<const Routing>, std::less<>> recipes;
+  std::shared_ptr<const Routing> main;
+  std::map<std::string, std::shared_ptr<const Routing>, std::less<>> recipes;
+  std::shared_ptr<const config::Config> rules;  // what `main` and `recipes` were compiled from
   std::shared_ptr<const listener::ConnectionSettings> connection;
   encoder::Pool* encoder_pool = nullptr;  // of the process; nullptr: the keyword rung answers
 
@@ -44,6 +45,10 @@ Result<std::shared_ptr<const Snapshot>> build_snapshot(std::shared_ptr<const con
                                                        std::uint64_t epoch,
                                                        const signals::Models& models,
                                                        encoder::Pool* pool);
+
+// `compiled` with other models and engines; its rules are shared, so this costs no compilation.
+std::shared_ptr<const Snapshot> with_engines(const Snapshot& compiled,
+                                             std::shared_ptr<const config::Config> config);
 
 // The current snapshot. Readers on the data path use a View: one relaxed load unless something new was published.
 class SnapshotStore {
