@@ -39,6 +39,21 @@ Verdict judge(const discovery::Replica& replica, TimePoint now, Excluded exclude
   return Verdict::kUsable;
 }
 
+bool has_room(std::span<const exchange::Candidate> candidates, const discovery::EndpointSet& set,
+              int requests_max, TimePoint now) {
+  bool any_usable = false;
+  for (const exchange::Candidate& candidate : candidates) {
+    const auto* group = set.find(candidate.model->name);
+    if (group == nullptr) continue;
+    for (const discovery::Replica& replica : group->replicas) {
+      if (judge(replica, now, {}) != Verdict::kUsable) continue;
+      any_usable = true;
+      if (replica.endpoint->in_flight() < requests_max) return true;
+    }
+  }
+  return !any_usable;
+}
+
 Residency residency(const exchange::Candidate& candidate, const discovery::Replica& replica,
                     const discovery::EndpointSet& set) {
   if (candidate.adapter.empty()) return Residency::kResident;

@@ -28,6 +28,11 @@ inline constexpr int kVerdictCount = static_cast<int>(Verdict::kExcluded) + 1;
 // The first reason in the order no weight, excluded, draining, sleeping, unhealthy, ejected. O(excluded).
 Verdict judge(const discovery::Replica& replica, TimePoint now, Excluded excluded);
 
+// Whether some usable replica of some candidate has fewer than `requests_max` requests, or none is usable at all: then
+// there is nothing to wait for. O(replicas).
+bool has_room(std::span<const exchange::Candidate> candidates, const discovery::EndpointSet& set,
+              int requests_max, TimePoint now);
+
 // Where the adapter of a candidate is, as far as the engines told: on the replica, unknown, or elsewhere. Candidates
 // without an adapter are resident everywhere.
 enum class Residency : std::uint8_t { kResident, kUnknown, kAbsent };

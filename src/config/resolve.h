@@ -15,6 +15,8 @@ struct Target {
 
   // The name sent upstream when the decision says nothing else: adapter, else provider_model_id, else the name.
   const std::string& upstream_name() const;
+  // The name in metrics: adapter, else the model's own.
+  const std::string& shown_name() const { return adapter.empty() ? model->name : adapter; }
 };
 
 // An alias stands for what it names. Then, in this order: a model with a provider of that name; an adapter of a model with a provider; any model or card of that

@@ -151,6 +151,12 @@ Control::Control(Services& services, Loader& loader)
     tickers_.push_back(
         std::make_unique<Ticker>(*loop_, kSpanExportInterval, [this] { exporter_->flush(); }));
   }
+  services_.engines_changed = [this](std::function<void()> done) {
+    loop_->post([this, done = std::move(done)] {
+      apply_snapshot();
+      done();
+    });
+  };
   apply_snapshot();
   follow_sources();
   scraper_.start();

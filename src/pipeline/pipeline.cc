@@ -9,9 +9,12 @@
 #include "base/hash.h"
 #include "pipeline/api_embed.h"
 #include "pipeline/api_routes.h"
+#include "pipeline/cors.h"
+#include "pipeline/engine_routes.h"
 #include "pipeline/local.h"
 #include "pipeline/naming.h"
 #include "pipeline/own_answer.h"
+#include "pipeline/query.h"
 #include "pipeline/response_headers.h"
 #include "plugins/plugins.h"
 #include "request/read_request.h"
@@ -19,6 +22,9 @@
 
 namespace signalbox::pipeline {
 namespace {
+
+// What a busy router asks of clients: its queues empty in seconds or not at all.
+constexpr std::chrono::seconds kBusyRetryAfter{1};
 
 std::unexpected<Error> unknown_model(const std::string& model) {
   return fail(Code::kModelNotFound,
@@ -30,6 +36,17 @@ bool shows_category(const config::Config& config, const exchange::ClientRequest&
   // only where a domain rule exists, because demand() knows no other domain leaves.
   return config.own.http.response_headers != config::HeaderSet::kV03 ||
          client.headers.get("x-vsr-debug") == "true";
+}
+
+// For a request that only one engine may answer: all others count as tried.
+std::vector<const discovery::Endpoint*> all_but(const discovery::Endpoint& wanted,
+                                                const discovery::EndpointSet& set,
+                                                std::span<const discovery::Endpoint* const> tried) {
+  std::vector<const discovery::Endpoint*> others(tried.begin(), tried.end());
+  for (const auto& entry : set.endpoints()) {
+    if (entry.endpoint.get() != &wanted) others.push_back(entry.endpoint.get());
+  }
+  return others;
 }
 
 // Keys come from clients: nothing of them may break a line.
@@ -56,7 +73,8 @@ Pipeline::Pipeline(Services& services, net::Loop& loop, net::Network& network, s
       snapshots_(services.snapshots),
       endpoints_(services.endpoints),
       clients_(loop, network),
-      upstream_(loop, clients_, random_, services.instruments) {
+      upstream_(loop, clients_, random_, services.instruments),
+      waiting_room_(loop) {
   if (services_.access_log) access_log_.emplace(*services_.access_log);
   if (services_.routing_log) routing_log_.emplace(*services_.routing_log);
 }
@@ -73,7 +91,10 @@ void Pipeline::flush_access_log() {
   }
 }
 
-void Pipeline::close() { clients_.close_idle(); }
+net::Task<void> Pipeline::close() {
+  co_await upstream_.close();
+  clients_.close_idle();
+}
 
 void Pipeline::rejected(const Error& error) {
   services_.instruments.http_responses
@@ -90,25 +111,34 @@ net::Task<void> Pipeline::handle(exchange::Exchange& exchange, http::ClientSink&
   record(flow);
 }
 
+namespace {
+
+// Below a prefix everything answers as without it: ingresses that do not strip theirs.
+void strip_root(exchange::ClientRequest& client, const std::string& root) {
+  if (root.empty() || !client.path.starts_with(root)) return;
+  if (client.path.size() == root.size()) {
+    client.path = "/";
+  } else if (client.path[root.size()] == '/') {
+    client.path.erase(0, root.size());
+  }
+}
+
+// Probes and scrapes come without keys.
+bool is_open_path(std::string_view path) {
+  return path == "/health" || path == "/ready" || path == "/metrics" || path == "/version";
+}
+
+}  // namespace
+
 // The order of the stages. Cheap before dear: whatever can answer or refuse without a model runs before one.
 net::Task<Result<void>> Pipeline::run(Flow* flow) {
   auto& exchange = flow->exchange;
-  // Ours first: no body is judged, nothing can be wrong with it.
-  SBX_CO_TRY(auto local, answer_locally(exchange.client, services_, *flow->snapshot));
-  if (local) {
-    exchange.path = exchange::ResponsePath::kLocal;
-    co_return co_await send(flow, local->status, answer_headers(*flow, local->content_type),
-                            std::move(local->body));
-  }
-  // Tools of the operator: they judge a request without sending it anywhere.
-  if (is_api_path(exchange.client.path)) {
-    exchange.path = exchange::ResponsePath::kLocal;
-    const ApiCall call{exchange.client, exchange.identity, *flow->snapshot, loop_};
-    SBX_CO_TRY(auto body, co_await answer_api(call));
-    co_return co_await send(flow, 200, answer_headers(*flow, "application/json"), std::move(body));
-  }
+  strip_root(exchange.client, flow->config().own.root_path);
+  SBX_CO_TRY(const bool answered, co_await answer_without_model(flow));
+  if (answered) co_return Result<void>{};
   // The engine must see what we judged, so the whole body is validated before anything looks at it.
   SBX_CO_CHECK_OK(read(*flow));
+  SBX_CO_CHECK_OK(pin(*flow));
   // Our own embeddings cost no engine.
   if (asks_built_in_embedding(exchange.request, flow->config())) {
     exchange.path = exchange::ResponsePath::kLocal;
@@ -126,6 +156,73 @@ net::Task<Result<void>> Pipeline::run(Flow* flow) {
   }
   // Last, because it is the only stage that costs somebody else's time.
   co_return co_await forward(flow);
+}
+
+Result<void> Pipeline::let_in(Flow& flow) {
+  auto& client = flow.exchange.client;
+  if (is_open_path(client.path)) return {};
+  auto admitted = flow.snapshot->access->admit(client.headers, loop_.now());
+  if (!admitted) {
+    flow.retry_after = admitted.error().retry_after;
+    return std::unexpected(std::move(admitted).error().error);
+  }
+  flow.admission = *std::move(admitted);
+  if (const auto* key = flow.admission.key()) flow.exchange.identity.key_name = key->name;
+  return {};
+}
+
+net::Task<Result<bool>> Pipeline::answer_without_model(Flow* flow) {
+  auto& exchange = flow->exchange;
+  // Browsers ask before they send a key.
+  if (auto headers = preflight_headers(flow->config().own.cors, exchange.client)) {
+    exchange.path = exchange::ResponsePath::kLocal;
+    SBX_CO_CHECK_OK(co_await send(flow, 204, *std::move(headers), {}));
+    co_return true;
+  }
+  // Nothing is done for strangers.
+  SBX_CO_CHECK_OK(let_in(*flow));
+  // Ours first: no body is judged, nothing can be wrong with it.
+  SBX_CO_TRY(auto local, answer_locally(exchange.client, services_, *flow->snapshot));
+  if (local) {
+    exchange.path = exchange::ResponsePath::kLocal;
+    SBX_CO_CHECK_OK(co_await send(flow, local->status, answer_headers(*flow, local->content_type),
+                                  std::move(local->body)));
+    co_return true;
+  }
+  // What is said to one engine, or about engines, is no work for a model.
+  if (is_engine_path(exchange.client.path)) {
+    exchange.path = exchange::ResponsePath::kLocal;
+    const EngineCall call{exchange.client, services_, clients_, flow->gone};
+    SBX_CO_TRY(auto answer, co_await answer_engine_call(call));
+    SBX_CO_CHECK_OK(co_await send(flow, answer.status, answer_headers(*flow, answer.content_type),
+                                  std::move(answer.body)));
+    co_return true;
+  }
+  // Tools of the operator: they judge a request without sending it anywhere.
+  if (is_api_path(exchange.client.path)) {
+    exchange.path = exchange::ResponsePath::kLocal;
+    const ApiCall call{exchange.client, exchange.identity, *flow->snapshot, loop_};
+    SBX_CO_TRY(auto body, co_await answer_api(call));
+    SBX_CO_CHECK_OK(
+        co_await send(flow, 200, answer_headers(*flow, "application/json"), std::move(body)));
+    co_return true;
+  }
+  co_return false;
+}
+
+// ?id= names the engine that must answer. It is ours, so the engine does not see it.
+Result<void> Pipeline::pin(Flow& flow) {
+  auto& client = flow.exchange.client;
+  flow.set = endpoints_.set();
+  if (client.query.empty()) return {};
+  const auto id = query_value(client.query, "id");
+  if (!id) return {};
+  const auto* entry = flow.set->find_id(*id);
+  if (entry == nullptr)
+    return fail(Code::kNotFound, "no engine has this id; GET /engines lists them", "id");
+  flow.pinned = entry->endpoint;
+  client.query = query_without(client.query, "id");
+  return {};
 }
 
 Result<void> Pipeline::read(Flow& flow) {
@@ -149,10 +246,18 @@ Result<void> Pipeline::read(Flow& flow) {
 net::Task<Result<void>> Pipeline::decide(Flow* flow) {
   auto& exchange = flow->exchange;
   const Name name = resolve(flow->config(), exchange.request.model);
+  // Also of models that nobody serves: autoscalers wake one because somebody asks for it.
+  services_.instruments.incoming_requests
+      .with(name.target ? name.target->shown_name() : exchange.request.model)
+      .add();
   if (name.kind == NameKind::kUnknown) co_return unknown_model(exchange.request.model);
-  services_.instruments.incoming_requests.with(exchange.request.model).add();
+  if (!flow->admission.may_use(exchange.request.model)) {
+    co_return fail(Code::kPermissionDenied, "this API key may not use this model", "model");
+  }
   if (name.kind == NameKind::kConcrete) {
-    exchange.candidates.push_back(candidate_of(exchange.request.model, *name.target));
+    exchange.candidates.push_back(candidate_of(
+        exchange.request.model, *name.target,
+        flow->config().providers.aliases.contains(exchange.request.model)));
     co_return Result<void>{};
   }
   flow->recipe = name.recipe;
@@ -194,6 +299,23 @@ net::Task<Result<void>> Pipeline::answer_fast(Flow* flow) {
   co_return co_await send(flow, 200, answer_headers(*flow, type), std::move(body));
 }
 
+// Only where the configuration says how much an engine takes; elsewhere engines queue for themselves.
+net::Task<Result<void>> Pipeline::wait_for_room(Flow* flow) {
+  const config::Queue& queue = flow->config().own.queue;
+  flow->set = endpoints_.set();
+  if (queue.engine_requests_max <= 0) co_return Result<void>{};
+  const auto has_room = [flow, this, most = queue.engine_requests_max] {
+    flow->set = endpoints_.set();  // engines may have come while it waited
+    return balancer::has_room(flow->exchange.candidates, *flow->set, most, loop_.now());
+  };
+  upstream::WaitingRoom::Visitor visitor(flow->exchange.candidates.front().public_name, has_room,
+                                         &flow->gone);
+  auto entered =
+      co_await waiting_room_.enter(std::move(visitor), &queue, flow->exchange.client.deadline);
+  if (!entered) flow->retry_after = kBusyRetryAfter;
+  co_return entered;
+}
+
 net::Task<Result<void>> Pipeline::forward(Flow* flow) {
   auto& exchange = flow->exchange;
   const config::Config& config = flow->config();
@@ -201,7 +323,8 @@ net::Task<Result<void>> Pipeline::forward(Flow* flow) {
   flow->moments.routed_at = loop_.now();
   const telemetry::InFlight in_flight(
       services_.instruments.inflight.with(exchange.candidates.front().public_name));
-  const auto set = endpoints_.set();
+  SBX_CO_CHECK_OK(co_await wait_for_room(flow));
+  const auto& set = flow->set;
   const bool add_usage = exchange.request.stream && !exchange.request.include_usage;
   upstream::Sending sending{.exchange = &exchange, .config = &config};
   sending.choose = chooser(*flow, *set);
@@ -224,11 +347,14 @@ net::Task<Result<void>> Pipeline::forward(Flow* flow) {
   options.request_id = exchange.client.request_id;
   options.idle_timeout = config.own.limits.stream_idle_timeout;
   options.total = exchange.client.deadline;
-  add_response_headers(header_inputs(*flow), options.headers_set);
+  add_edge_headers(*flow, options.headers_set);
   auto relayed = co_await response::relay(&live.lease, std::move(live.head), &flow->sink, &observer,
                                           &loop_.clock(), std::move(options));
   exchange.usage = observer.usage();
   live.choice.in_flight.finish(loop_.now());
+  waiting_room_.look();
+  flow->admission.charge_tokens(exchange.usage.prompt_tokens + exchange.usage.completion_tokens,
+                                loop_.now());
   if (!relayed && relayed.error().code != Code::kCancelled) {
     // The engine broke off after its head: its attempt did not succeed after all.
     exchange.attempts[*exchange.answered].error = relayed.error().code;
@@ -275,7 +401,10 @@ upstream::Choose Pipeline::chooser(Flow& flow, const discovery::EndpointSet& set
     context.prompt = &prompt;
     context.streams = exchange.request.stream;
     context.priority = priority;
-    SBX_TRY(auto pick, balancer_.pick(exchange.candidates, context, excluded));
+    auto picked = flow.pinned == nullptr
+                      ? balancer_.pick(exchange.candidates, context, excluded)
+                      : balancer_.pick(exchange.candidates, context, all_but(*flow.pinned, set, excluded));
+    SBX_TRY(auto pick, std::move(picked));
     exchange.route = {pick.policy, pick.prompt_tokens, pick.cached_tokens};
     log_routing(exchange.client, session, *pick.replica->endpoint);
     upstream::Choice choice;
@@ -297,8 +426,14 @@ HeaderInputs Pipeline::header_inputs(const Flow& flow) {
 http::Headers Pipeline::answer_headers(const Flow& flow, std::string_view content_type) const {
   http::Headers headers;
   headers.add("Content-Type", std::string(content_type));
-  add_response_headers(header_inputs(flow), headers);
+  add_edge_headers(flow, headers);
   return headers;
+}
+
+void Pipeline::add_edge_headers(const Flow& flow, http::Headers& headers) const {
+  add_response_headers(header_inputs(flow), headers);
+  flow.admission.add_headers(headers, loop_.now());
+  add_cors_headers(flow.config().own.cors, flow.exchange.client, headers);
 }
 
 net::Task<Result<void>> Pipeline::send(Flow* flow, int status, http::Headers headers,
@@ -321,8 +456,14 @@ net::Task<void> Pipeline::fail_request(Flow* flow, Error error) {
   const bool messages = exchange.request.endpoint == exchange::Endpoint::kMessages;
   std::string body =
       messages ? api::anthropic_error(error, exchange.client.request_id) : api::openai_error(error);
-  static_cast<void>(
-      co_await send(flow, status, answer_headers(*flow, "application/json"), std::move(body)));
+  auto headers = answer_headers(*flow, "application/json");
+  if (error.code == Code::kUnauthenticated) headers.set("www-authenticate", "Bearer");
+  if (flow->retry_after.count() == 0 && status == 503) flow->retry_after = kBusyRetryAfter;
+  if (flow->retry_after.count() > 0) {
+    const auto wait = std::chrono::ceil<std::chrono::seconds>(flow->retry_after).count();
+    headers.set("retry-after", std::to_string(wait));
+  }
+  static_cast<void>(co_await send(flow, status, std::move(headers), std::move(body)));
 }
 
 void Pipeline::record(const Flow& flow) {

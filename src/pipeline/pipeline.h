@@ -18,6 +18,7 @@
 #include "pipeline/understand.h"
 #include "telemetry/access_log.h"
 #include "upstream/attempts.h"
+#include "upstream/waiting_room.h"
 
 namespace signalbox::pipeline {
 
@@ -33,8 +34,8 @@ class Pipeline final : public listener::Handler {
 
   std::shared_ptr<const listener::ConnectionSettings> connection_settings();
   void flush_access_log();
-  // Idle upstream connections are closed; call when no request is left.
-  void close();
+  // Questions to silent engines end, idle upstream connections are closed; call when no request is left.
+  net::Task<void> close();
 
  private:
   // One request under way: the exchange, and what the stages around it need.
@@ -48,11 +49,20 @@ class Pipeline final : public listener::Handler {
     Moments moments;
     int status = 0;
     std::optional<Code> error;
+    Admission admission;            // of the client's key
+    Duration retry_after{};         // said beside an error; zero: nothing
+    std::shared_ptr<const discovery::Endpoint> pinned;  // ?id=: only this engine will do
+    std::shared_ptr<const discovery::EndpointSet> set;  // what is routed by
 
     const config::Config& config() const { return *snapshot->config; }
   };
 
   net::Task<Result<void>> run(Flow* flow);
+  // Answers that need no model. True when one was sent.
+  net::Task<Result<bool>> answer_without_model(Flow* flow);
+  Result<void> let_in(Flow& flow);
+  Result<void> pin(Flow& flow);
+  net::Task<Result<void>> wait_for_room(Flow* flow);
   Result<void> read(Flow& flow);
   net::Task<Result<void>> decide(Flow* flow);
   net::Task<Result<void>> answer_fast(Flow* flow);
@@ -65,6 +75,7 @@ class Pipeline final : public listener::Handler {
   void log_routing(const exchange::ClientRequest& client, const std::optional<std::string>& session,
                    const discovery::Endpoint& endpoint);
   static HeaderInputs header_inputs(const Flow& flow);
+  void add_edge_headers(const Flow& flow, http::Headers& headers) const;
   http::Headers answer_headers(const Flow& flow, std::string_view content_type) const;
   void record(const Flow& flow);
 
@@ -76,6 +87,7 @@ class Pipeline final : public listener::Handler {
   http::ClientPool clients_;
   balancer::Balancer balancer_;
   upstream::Upstream upstream_;
+  upstream::WaitingRoom waiting_room_;
   StatePool states_;
   std::optional<telemetry::AccessLog> access_log_;
   std::optional<telemetry::AccessLog> routing_log_;

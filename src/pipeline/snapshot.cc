@@ -42,7 +42,8 @@ const Routing& Snapshot::routing(std::string_view recipe) const {
 Result<std::shared_ptr<const Snapshot>> build_snapshot(std::shared_ptr<const config::Config> config,
                                                        std::uint64_t epoch,
                                                        const signals::Models& models,
-                                                       encoder::Pool* pool) {
+                                                       encoder::Pool* pool,
+                                                       const Snapshot* before) {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->epoch = epoch;
   snapshot->encoder_pool = pool;
@@ -52,6 +53,8 @@ Result<std::shared_ptr<const Snapshot>> build_snapshot(std::shared_ptr<const con
     snapshot->recipes.emplace(recipe.name, std::move(routing));
   }
   SBX_TRY(snapshot->connection, connection_settings(*config));
+  snapshot->access = std::make_shared<const AccessTable>(
+      config->own.access, before == nullptr ? nullptr : before->access.get());
   snapshot->rules = config;
   snapshot->config = std::move(config);
   return std::shared_ptr<const Snapshot>(std::move(snapshot));

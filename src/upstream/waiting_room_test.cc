@@ -22,10 +22,8 @@ class Room : public ::testing::Test {
   }
   // A request that takes its place as soon as it may; what became of it stands in `log`.
   net::Task<void> visit(std::string model, std::string name, net::Cancellation* gone) {
-    const int places = places_[model];
     WaitingRoom::Visitor visitor(model, [this, model] { return running[model] < places_[model]; },
                                  gone);
-    static_cast<void>(places);
     const auto entered = co_await room.enter(std::move(visitor), &settings, Deadline::none());
     if (entered) {
       ++running[model];
@@ -73,6 +71,8 @@ TEST_F(Room, NobodyOvertakesThoseWhoWait) {
   EXPECT_EQ(take_log(), "a ");
   loop.advance(milliseconds(50));
   EXPECT_EQ(take_log(), "b ");
+  leave("m");
+  EXPECT_EQ(take_log(), "c ");
 }
 
 TEST_F(Room, ALongLineOfOneModelDoesNotHoldUpAnother) {
