@@ -205,6 +205,8 @@ struct Usage {
 };
 
 struct Exchange {
+  // Made by this process itself (a request of a batch): whoever made it was let in before.
+  bool inside = false;
   ClientRequest client;
   Identity identity;
   Request request;

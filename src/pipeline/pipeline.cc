@@ -13,6 +13,7 @@
 #include "pipeline/engine_routes.h"
 #include "pipeline/local.h"
 #include "pipeline/naming.h"
+#include "pipeline/office.h"
 #include "pipeline/own_answer.h"
 #include "pipeline/query.h"
 #include "pipeline/response_headers.h"
@@ -160,7 +161,7 @@ net::Task<Result<void>> Pipeline::run(Flow* flow) {
 
 Result<void> Pipeline::let_in(Flow& flow) {
   auto& client = flow.exchange.client;
-  if (is_open_path(client.path)) return {};
+  if (is_open_path(client.path) || flow.exchange.inside) return {};
   auto admitted = flow.snapshot->access->admit(client.headers, loop_.now());
   if (!admitted) {
     flow.retry_after = admitted.error().retry_after;
@@ -198,6 +199,11 @@ net::Task<Result<bool>> Pipeline::answer_without_model(Flow* flow) {
                                   std::move(answer.body)));
     co_return true;
   }
+  if (services_.office != nullptr && batch::is_batch_path(exchange.client.path)) {
+    exchange.path = exchange::ResponsePath::kLocal;
+    SBX_CO_CHECK_OK(co_await answer_office(flow));
+    co_return true;
+  }
   // Tools of the operator: they judge a request without sending it anywhere.
   if (is_api_path(exchange.client.path)) {
     exchange.path = exchange::ResponsePath::kLocal;
@@ -208,6 +214,35 @@ net::Task<Result<bool>> Pipeline::answer_without_model(Flow* flow) {
     co_return true;
   }
   co_return false;
+}
+
+// Files are read and written on the office's thread; large ones come over in pieces, so that no core waits for a disk.
+net::Task<Result<void>> Pipeline::answer_office(Flow* flow) {
+  auto& client = flow->exchange.client;
+  batch::Call call;
+  call.method = client.method == "HEAD" ? "GET" : client.method;
+  call.path = client.path;
+  call.query = client.query;
+  call.content_type = std::string(client.headers.get("content-type"));
+  call.body = client.body;
+  call.owner = flow->exchange.identity.key_name;
+  SBX_CO_TRY(auto reply, co_await services_.office->ask(std::move(call), &loop_, client.deadline));
+  if (reply.content_of.empty()) {
+    co_return co_await send(flow, 200, answer_headers(*flow, "application/json"),
+                            std::move(reply.body));
+  }
+  flow->status = 200;
+  SBX_CO_CHECK_OK(co_await flow->sink.start(
+      start_of(200, answer_headers(*flow, "application/octet-stream"), reply.content_bytes), {}));
+  for (std::uint64_t at = 0; at < reply.content_bytes;) {
+    SBX_CO_TRY(const std::string piece, co_await services_.office->read(reply.content_of, at, &loop_,
+                                                                        client.deadline));
+    if (piece.empty()) co_return fail(Code::kIo, "the file became shorter");
+    at += piece.size();
+    SBX_CO_CHECK_OK(co_await flow->sink.write(piece));
+  }
+  flow->exchange.usage.body_bytes = reply.content_bytes;
+  co_return co_await flow->sink.finish();
 }
 
 // ?id= names the engine that must answer. It is ours, so the engine does not see it.

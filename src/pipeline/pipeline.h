@@ -65,6 +65,7 @@ class Pipeline final : public listener::Handler {
   net::Task<Result<void>> wait_for_room(Flow* flow);
   Result<void> read(Flow& flow);
   net::Task<Result<void>> decide(Flow* flow);
+  net::Task<Result<void>> answer_office(Flow* flow);
   net::Task<Result<void>> answer_fast(Flow* flow);
   net::Task<Result<void>> forward(Flow* flow);
   net::Task<Result<void>> send(Flow* flow, int status, http::Headers headers, std::string body);

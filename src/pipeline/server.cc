@@ -13,6 +13,7 @@
 #include "pipeline/control.h"
 #include "pipeline/core.h"
 #include "pipeline/loader.h"
+#include "pipeline/office.h"
 #include "telemetry/process_metrics.h"
 
 namespace signalbox::pipeline {
@@ -73,9 +74,14 @@ class Server {
     services_.instruments.set_build_info(
         {.version = options_.version, .revision = {}, .compiler = __VERSION__});
     watch_engines(services_);
+    if (own.files.enabled) {
+      SBX_TRY(office_, Office::open(services_, own));
+      services_.office = office_.get();
+    }
     SBX_CHECK_OK(open_doors(own));
     control_ = std::make_unique<Control>(services_, loader_);
     for (auto& core : cores_) core->start();
+    if (office_) office_->start();
     if (!options_.ports_file.empty()) {
       SBX_CHECK_OK(write_ports_file(options_.ports_file, ports_, loader_.engines().ports()));
     }
@@ -93,6 +99,7 @@ class Server {
     const Deadline deadline = Deadline::after(services_.clock.now(), drain_timeout);
     for (auto& core : cores_) core->drain(deadline);
     for (auto& core : cores_) core->join();
+    if (office_) office_->stop();
     loader_.close();
     control_->finish();
     log::info("stopped");
@@ -118,6 +125,7 @@ class Server {
   const ServerOptions& options_;
   Services services_;
   Loader loader_;
+  std::unique_ptr<Office> office_;
   std::vector<std::unique_ptr<Core>> cores_;
   std::unique_ptr<Control> control_;
   Ports ports_;

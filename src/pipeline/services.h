@@ -18,6 +18,8 @@
 
 namespace signalbox::pipeline {
 
+class Office;
+
 struct Services {
   explicit Services(std::string program_version) : version(std::move(program_version)) {}
 
@@ -35,6 +37,7 @@ struct Services {
   // Makes what an engine has just said about its models known to every core; `done` is called on the control loop
   // afterwards. Set before cores start.
   std::function<void(std::function<void()> done)> engines_changed;
+  Office* office = nullptr;  // files and batches; nullptr: off. Set before cores start.
   std::atomic<bool> draining{false};
 };
 
