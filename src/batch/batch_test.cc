@@ -176,13 +176,13 @@ TEST_F(Batches, CancellingKeepsWhatIsDone) {
   EXPECT_FALSE(runner->cancel("", batch.id)) << "it has ended";
 }
 
-TEST_F(Batches, ADayIsTheMost) {
+TEST_F(Batches, EnginesThatStayBusyAreGivenUpOn) {
   std::string text;
   for (int i = 0; i < 4; ++i) text += line(i);
   busy = 1'000'000;
   const Batch batch = make(upload(text));
   loop.advance(std::chrono::hours(1));
-  EXPECT_EQ(now(batch).status, Status::kCompleted) << "busy engines are given up on after some tries";
+  EXPECT_EQ(now(batch).status, Status::kCompleted);
   EXPECT_EQ(now(batch).failed, 4);
 }
 

@@ -126,16 +126,16 @@ net::Task<Result<T>> Office::hand_over(Fn work, net::Loop* loop, Deadline deadli
 }
 
 net::Task<Result<batch::Reply>> Office::ask(batch::Call call, net::Loop* loop, Deadline deadline) {
-  co_return co_await hand_over<batch::Reply>(
-      [this, call = std::move(call)] { return batch::answer(call, files_, runner_.get()); }, loop,
-      deadline);
+  auto work = [this, call = std::move(call)] {
+    return batch::answer(call, files_, runner_.get());
+  };
+  co_return co_await hand_over<batch::Reply>(std::move(work), loop, deadline);
 }
 
 net::Task<Result<std::string>> Office::read(std::string id, std::uint64_t offset, net::Loop* loop,
                                             Deadline deadline) {
-  co_return co_await hand_over<std::string>(
-      [this, id = std::move(id), offset] { return files_.read(id, offset, kPieceBytes); }, loop,
-      deadline);
+  auto work = [this, id = std::move(id), offset] { return files_.read(id, offset, kPieceBytes); };
+  co_return co_await hand_over<std::string>(std::move(work), loop, deadline);
 }
 
 }  // namespace signalbox::pipeline
