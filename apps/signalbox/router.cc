@@ -30,9 +30,8 @@ Result<std::optional<std::uint16_t>> port_of(const config::RouterArguments& flag
 }
 
 Result<pipeline::ServerOptions> read_options(const config::RouterArguments& flags) {
-  log::configure(log_level(flags.text("log-level")), flags.text("log-format") == "json"
-                                                         ? log::Format::kJson
-                                                         : log::Format::kText);
+  log::configure(log_level(flags.text("log-level")),
+                 flags.text("log-format") == "json" ? log::Format::kJson : log::Format::kText);
   pipeline::ServerOptions options;
   options.source.name = "router flags";
   options.source.files = config::router_files(flags);

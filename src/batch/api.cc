@@ -95,8 +95,8 @@ Result<Reply> file_call(const Call& call, FileStore& files) {
     if (call.method == "POST") return upload(call, files);
     if (call.method != "GET") return wrong_method(call, "GET and POST");
     const Page page = page_of(call, 10'000, 10'000);
-    return json_reply(list_json(files.list(call.owner, parameter(call.query, "purpose"), page),
-                                page, file_json));
+    return json_reply(
+        list_json(files.list(call.owner, parameter(call.query, "purpose"), page), page, file_json));
   }
   rest.remove_prefix(1);
   const bool content = rest.ends_with("/content");

@@ -16,8 +16,8 @@ enum class Status : std::uint8_t {
   kInProgress,
   kFinalizing,
   kCompleted,
-  kFailed,      // the file is no batch
-  kExpired,     // the window was over first
+  kFailed,   // the file is no batch
+  kExpired,  // the window was over first
   kCancelling,
   kCancelled
 };
@@ -35,7 +35,7 @@ struct Batch {
   Status status = Status::kValidating;
   std::string output_file;  // ids; empty until there are any
   std::string error_file;
-  std::string problem;       // of kFailed
+  std::string problem;  // of kFailed
   std::int64_t problem_line = 0;
   std::int64_t total = 0;
   std::int64_t completed = 0;

@@ -151,7 +151,8 @@ TEST_F(Batches, ABatchGoesOnWhereItsProcessEnded) {
   const std::size_t before = asked.size();
   EXPECT_EQ(before, 6u);
   // Half a line, as a process that is killed leaves it.
-  std::ofstream(settings.directory + "/" + batch.id + ".output", std::ios::app) << R"({"custom_id":"r9)";
+  std::ofstream(settings.directory + "/" + batch.id + ".output", std::ios::app)
+      << R"({"custom_id":"r9)";
   open();
   loop.advance(seconds(120));
   const Batch& done = now(batch);

@@ -152,8 +152,7 @@ Result<FileInfo> FileStore::adopt(FileInfo file, const std::string& path) {
 }
 
 Result<FileInfo> FileStore::keep(FileInfo file) {
-  file.created_at =
-      std::chrono::floor<std::chrono::seconds>(system_clock().unix_time()).count();
+  file.created_at = std::chrono::floor<std::chrono::seconds>(system_clock().unix_time()).count();
   const std::string path = content_path(file.id);
   if (auto written = write_whole(path + std::string(kMetadata), metadata_json(file)); !written) {
     std::remove(path.c_str());

@@ -49,7 +49,8 @@ std::set<std::string> answered_lines(const std::string& path, std::int64_t& coun
   }
   file.close();
   std::error_code error;
-  if (fs::exists(path, error) && fs::file_size(path, error) > whole) fs::resize_file(path, whole, error);
+  if (fs::exists(path, error) && fs::file_size(path, error) > whole)
+    fs::resize_file(path, whole, error);
   return done;
 }
 
@@ -109,7 +110,8 @@ Result<void> Runner::start() {
     batches_.insert_or_assign(batch->id, *std::move(batch));
   }
   if (error) return fail(Code::kIo, fmt::format("cannot read {}", files_.directory()));
-  std::ranges::sort(unfinished, {}, [](const Batch& batch) { return std::pair(batch.created_at, batch.id); });
+  std::ranges::sort(unfinished, {},
+                    [](const Batch& batch) { return std::pair(batch.created_at, batch.id); });
   for (const Batch& batch : unfinished) waiting_.push_back(batch.id);
   begin_next();
   return {};
@@ -129,8 +131,7 @@ Result<Batch> Runner::create(Batch batch) {
   if (batch.window != "24h")
     return fail(Code::kInvalidArgument, "completion_window must be 24h", "completion_window");
   const FileInfo* input = files_.find(batch.owner, batch.input_file);
-  if (input == nullptr)
-    return fail(Code::kNotFound, "no file has this id", "input_file_id");
+  if (input == nullptr) return fail(Code::kNotFound, "no file has this id", "input_file_id");
   forget_old();
   if (batches_.size() >= limits::kBatchesMax)
     return fail(Code::kRateLimited, "too many batches are under way");
@@ -150,7 +151,8 @@ void Runner::forget_old() {
     auto oldest = batches_.end();
     for (auto at = batches_.begin(); at != batches_.end(); ++at) {
       if (!is_final(at->second.status)) continue;
-      if (oldest == batches_.end() || at->second.created_at < oldest->second.created_at) oldest = at;
+      if (oldest == batches_.end() || at->second.created_at < oldest->second.created_at)
+        oldest = at;
     }
     if (oldest == batches_.end()) return;
     std::remove(path_of(oldest->second, kRecord).c_str());

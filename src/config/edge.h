@@ -19,12 +19,12 @@ struct DnsEngines {
   std::string name;  // A and AAAA records, or SRV records where `srv` is set
   bool srv = false;  // ports and weights come from the records
   std::uint16_t port = 8000;
-  std::string scheme = "http";       // http | https
-  std::string label;                 // of every engine found; see BackendRef::label
-  std::vector<std::string> models;   // served by every engine found; empty: the engines are asked
-  Secret api_key;                    // for requests and for questions
-  std::string server;                // host:port of a DNS server; empty: the system's
-  milliseconds interval{10'000};     // between two look-ups
+  std::string scheme = "http";      // http | https
+  std::string label;                // of every engine found; see BackendRef::label
+  std::vector<std::string> models;  // served by every engine found; empty: the engines are asked
+  Secret api_key;                   // for requests and for questions
+  std::string server;               // host:port of a DNS server; empty: the system's
+  milliseconds interval{10'000};    // between two look-ups
   bool operator==(const DnsEngines&) const = default;
 };
 
@@ -52,9 +52,9 @@ struct ClientKey {
   std::string name;  // in metrics and logs
   Secret key;        // from key or the variable named by key_env
   std::string key_env;
-  int requests_per_minute = 0;  // 0: no limit
-  int tokens_per_minute = 0;    // prompt and answer, as the engines count; 0: no limit
-  int concurrent_max = 0;       // requests at a time; 0: no limit
+  int requests_per_minute = 0;      // 0: no limit
+  int tokens_per_minute = 0;        // prompt and answer, as the engines count; 0: no limit
+  int concurrent_max = 0;           // requests at a time; 0: no limit
   std::vector<std::string> models;  // it may ask for; empty: all
   bool operator==(const ClientKey&) const = default;
 };
@@ -101,7 +101,7 @@ struct Files {
 };
 
 struct Batches {
-  bool enabled = false;  // needs files
+  bool enabled = false;     // needs files
   int concurrent_max = 16;  // requests of batches at a time
   bool operator==(const Batches&) const = default;
 };

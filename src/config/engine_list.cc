@@ -18,8 +18,9 @@ constexpr std::array<std::string_view, 6> kKeys = {"url",    "models",   "label"
 
 std::unexpected<Error> wrong(const std::string& file, Mark mark, std::string key,
                              std::string message, std::string remedy) {
-  const Finding finding{Severity::kError, "bad-engine",       file, mark.line, mark.column,
-                        std::move(key),   std::move(message), std::move(remedy)};
+  const Finding finding{Severity::kError,   "bad-engine",     file,
+                        mark.line,          mark.column,      std::move(key),
+                        std::move(message), std::move(remedy)};
   return fail(Code::kConfig, to_text(finding));
 }
 
@@ -76,9 +77,8 @@ Result<std::vector<ListedEngine>> read_engine_list(std::string_view text,
                  "write engines: [{url: http://host:port}]");
   }
   if (entry->value.items.size() > limits::kDiscoveredEnginesMax) {
-    return fail(Code::kPayloadTooLarge,
-                fmt::format("{} lists more than {} engines", file_name,
-                            limits::kDiscoveredEnginesMax));
+    return fail(Code::kPayloadTooLarge, fmt::format("{} lists more than {} engines", file_name,
+                                                    limits::kDiscoveredEnginesMax));
   }
   std::vector<ListedEngine> engines;
   for (std::size_t i = 0; i < entry->value.items.size(); ++i) {

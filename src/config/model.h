@@ -56,8 +56,8 @@ struct BackendRef {
   // How its health is asked: empty: health.path; else a small real request of that kind: chat, completion, embeddings,
   // rerank, score, transcription, vision, messages.
   std::string health_request;
-  Secret probe_key;  // for our own questions where clients bring keys of their own; api_key goes first
-  bool draining = false;  // finishes what it has, gets nothing new
+  Secret probe_key;                    // for our own questions; api_key goes first
+  bool draining = false;               // finishes what it has, gets nothing new
   bool api_key_in_plain_text = false;  // written out in the file, not as ${VAR} or api_key_env
 
   // Stable identity of the endpoint across reloads: scheme://host:port/base_path.

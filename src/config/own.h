@@ -105,8 +105,8 @@ struct EngineMetrics {
   std::string path = "/metrics";
   milliseconds interval{2000};
   milliseconds timeout{1000};
-  milliseconds window{60'000};     // of rates and means that are published per engine
-  milliseconds log_interval{0};    // between two summaries in the operator's log; 0: none
+  milliseconds window{60'000};   // of rates and means that are published per engine
+  milliseconds log_interval{0};  // between two summaries in the operator's log; 0: none
   bool operator==(const EngineMetrics&) const = default;
 };
 

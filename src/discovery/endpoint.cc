@@ -1,10 +1,9 @@
 #include "discovery/endpoint.h"
 
-#include <utility>
-
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/hash.h"
 #include "base/md5.h"

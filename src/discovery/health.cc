@@ -152,8 +152,7 @@ net::Task<bool> HealthChecker::check(std::shared_ptr<Watch> watch) {
   const auto answer = co_await probe_(std::move(target), false, &watch->cancel);
   if (watch->stopped) co_return false;
   const bool good = answer && (real ? answer->status == 200 : answer->status < 500);
-  noted(*watch, good,
-        answer ? "status " + std::to_string(answer->status) : answer.error().message);
+  noted(*watch, good, answer ? "status " + std::to_string(answer->status) : answer.error().message);
   co_return good;
 }
 

@@ -46,7 +46,7 @@ struct ProbeTarget {
   config::BackendRef backend;  // credentials, provider
   std::string path;            // with the endpoint's base path
   Deadline deadline = Deadline::none();
-  std::string body{};          // not empty: POST with it
+  std::string body{};  // not empty: POST with it
   std::string content_type{};
 };
 

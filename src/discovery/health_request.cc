@@ -52,11 +52,12 @@ HealthRequest transcription(std::string_view model) {
 }
 
 HealthRequest vision(const std::string& model) {
-  return {"/v1/chat/completions", std::string(kJson),
-          R"({"model":)" + model +
-              R"(,"max_tokens":3,"messages":[{"role":"user","content":[{"type":"text","text":"Hello"},)"
-              R"({"type":"image_url","image_url":{"url":")" +
-              std::string(kPixel) + R"("}}]}]})"};
+  return {
+      "/v1/chat/completions", std::string(kJson),
+      R"({"model":)" + model +
+          R"(,"max_tokens":3,"messages":[{"role":"user","content":[{"type":"text","text":"Hello"},)"
+          R"({"type":"image_url","image_url":{"url":")" +
+          std::string(kPixel) + R"("}}]}]})"};
 }
 
 struct Kind {

@@ -13,7 +13,7 @@
 
 namespace signalbox::discovery {
 
-// Names of models that were served once: a request for one of them waits for its engine (503) instead of being unknown (404).
+// Names of models that were served once: a request for one of them finds no engine (503) instead of being unknown (404).
 using SeenModels = std::set<std::string, std::less<>>;
 
 // `base` with

@@ -41,9 +41,9 @@ class FileEngines final : public Discovery, private net::Timer {
 
   void read() {
     auto text = read_file(path_, limits::kEngineListBytesMax);
-    auto engines = text ? config::read_engine_list(*text, path_)
-                        : Result<std::vector<config::ListedEngine>>(
-                              std::unexpected(std::move(text).error()));
+    auto engines =
+        text ? config::read_engine_list(*text, path_)
+             : Result<std::vector<config::ListedEngine>>(std::unexpected(std::move(text).error()));
     if (!engines) {
       log::error("engines not changed: {}", engines.error().message);
       return;

@@ -99,12 +99,14 @@ Result<Records> ask_addresses(ResolverState& state, const std::string& name) {
   for (const auto& [type, family, size] :
        {std::tuple{ns_t_a, AF_INET, 4}, std::tuple{ns_t_aaaa, AF_INET6, 16}}) {
     SBX_TRY(const auto answer, state.ask(name, type));
-    each_record(answer, type, [&, family = family, size = size](const ns_msg&, const ns_rr& record) {
-      std::array<char, INET6_ADDRSTRLEN> text{};
-      if (static_cast<int>(ns_rr_rdlen(record)) != size) return;
-      if (inet_ntop(family, ns_rr_rdata(record), text.data(), text.size()) == nullptr) return;
-      found.push_back({text.data(), 0, 1});
-    });
+    each_record(answer, type,
+                [&, family = family, size = size](const ns_msg&, const ns_rr& record) {
+                  std::array<char, INET6_ADDRSTRLEN> text{};
+                  if (static_cast<int>(ns_rr_rdlen(record)) != size) return;
+                  if (inet_ntop(family, ns_rr_rdata(record), text.data(), text.size()) == nullptr)
+                    return;
+                  found.push_back({text.data(), 0, 1});
+                });
   }
   return found;
 }
@@ -148,8 +150,7 @@ std::vector<Service> services_in(const std::string& answer) {
                            name.data(), name.size()) < 0) {
       return;
     }
-    services.push_back(
-        {number(0), number(2), static_cast<std::uint16_t>(number(4)), name.data()});
+    services.push_back({number(0), number(2), static_cast<std::uint16_t>(number(4)), name.data()});
   });
   return services;
 }
@@ -236,7 +237,7 @@ class ThreadResolver final : public Resolver {
 
   Loop& loop_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // read on the loop's thread only
-  std::mutex mutex_;  // guards jobs_ and ended_
+  std::mutex mutex_;                                            // guards jobs_ and ended_
   std::condition_variable wake_;
   std::deque<std::pair<DnsQuestion, Done>> jobs_;
   bool ended_ = false;

@@ -96,7 +96,8 @@ bool Admission::may_use(std::string_view model) const {
 }
 
 void Admission::charge_tokens(std::int64_t tokens, TimePoint now) const {
-  if (client_ != nullptr) client_->usage->tokens.charge(tokens, client_->key.tokens_per_minute, now);
+  if (client_ != nullptr)
+    client_->usage->tokens.charge(tokens, client_->key.tokens_per_minute, now);
 }
 
 void Admission::add_headers(http::Headers& headers, TimePoint now) const {

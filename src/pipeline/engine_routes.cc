@@ -66,9 +66,9 @@ http::FetchRequest request_to(const EndpointEntry& entry, const exchange::Client
   http::FetchRequest request;
   request.method = client.method;
   const std::string query = query_without(client.query, "id");
-  request.url = fmt::format("{}://{}{}{}{}{}", address.tls ? "https" : "http",
-                            net::to_string(address), entry.endpoint->base_path(), path,
-                            query.empty() ? "" : "?", query);
+  request.url =
+      fmt::format("{}://{}{}{}{}{}", address.tls ? "https" : "http", net::to_string(address),
+                  entry.endpoint->base_path(), path, query.empty() ? "" : "?", query);
   if (const auto authorization = client.headers.get("authorization"); !authorization.empty())
     request.headers.set("Authorization", std::string(authorization));
   if (!entry.backend.probe_key.empty())
@@ -174,8 +174,7 @@ net::Task<Result<EngineAnswer>> answer_engine_call(EngineCall call) {
     co_return fail(Code::kInvalidArgument, "Invalid request: missing target Engine Id.", "id");
   const EndpointEntry* entry = set->find_id(*id);
   if (entry == nullptr) {
-    co_return fail(Code::kInvalidArgument,
-                   "no engine has this id; GET /engines lists them", "id");
+    co_return fail(Code::kInvalidArgument, "no engine has this id; GET /engines lists them", "id");
   }
   co_return co_await ask(call, route->action, entry);
 }

@@ -100,7 +100,8 @@ Result<void> Loader::load() {
   SBX_TRY(config, engines_.apply(std::move(config)));
   load_models(*config);
   const signals::Models models{.encoder = encoder_.get(), .language = language_.get()};
-  SBX_TRY(compiled_, build_snapshot(config, epoch_ + 1, models, encoder_pool_.get(), compiled_.get()));
+  SBX_TRY(compiled_,
+          build_snapshot(config, epoch_ + 1, models, encoder_pool_.get(), compiled_.get()));
   base_ = std::move(config);
   ++epoch_;
   publish();

@@ -17,8 +17,7 @@ namespace {
 
 bool is_usable(const discovery::Endpoint& endpoint, TimePoint now) {
   return endpoint.health() != discovery::Health::kUnhealthy && !endpoint.draining() &&
-         !endpoint.sleeping() &&
-         endpoint.service(now) != discovery::Service::kEjected;
+         !endpoint.sleeping() && endpoint.service(now) != discovery::Service::kEjected;
 }
 
 LocalAnswer health(const Services&, const Snapshot& snapshot) {
@@ -132,7 +131,8 @@ Result<LocalAnswer> one_model(const exchange::ClientRequest& client, const Servi
   if (client.method != "GET" && client.method != "HEAD")
     return fail(Code::kMethodNotAllowed, "/v1/models/NAME answers GET only");
   for (const auto& model : listed_models(snapshot, services)) {
-    if (model.id == name) return LocalAnswer{.body = api::model_entry(model, now_seconds(services))};
+    if (model.id == name)
+      return LocalAnswer{.body = api::model_entry(model, now_seconds(services))};
   }
   return fail(Code::kModelNotFound, fmt::format("The model '{}' does not exist.", name), "model");
 }

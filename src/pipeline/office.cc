@@ -126,9 +126,7 @@ net::Task<Result<T>> Office::hand_over(Fn work, net::Loop* loop, Deadline deadli
 }
 
 net::Task<Result<batch::Reply>> Office::ask(batch::Call call, net::Loop* loop, Deadline deadline) {
-  auto work = [this, call = std::move(call)] {
-    return batch::answer(call, files_, runner_.get());
-  };
+  auto work = [this, call = std::move(call)] { return batch::answer(call, files_, runner_.get()); };
   co_return co_await hand_over<batch::Reply>(std::move(work), loop, deadline);
 }
 

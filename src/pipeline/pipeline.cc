@@ -124,6 +124,19 @@ void strip_root(exchange::ClientRequest& client, const std::string& root) {
   }
 }
 
+// The one question to a model without a body.
+bool lists_voices(const exchange::ClientRequest& client) {
+  return client.method == "GET" && client.path == "/v1/audio/voices";
+}
+
+// ?model=, else the default, else the only model there is.
+std::string model_of_query(const exchange::ClientRequest& client, const config::Config& config) {
+  if (auto named = query_value(client.query, "model")) return *std::move(named);
+  const auto& providers = config.providers;
+  if (!providers.default_model.empty()) return providers.default_model;
+  return providers.models.size() == 1 ? providers.models.front().name : std::string();
+}
+
 // Probes and scrapes come without keys.
 bool is_open_path(std::string_view path) {
   return path == "/health" || path == "/ready" || path == "/metrics" || path == "/version";
@@ -235,8 +248,8 @@ net::Task<Result<void>> Pipeline::answer_office(Flow* flow) {
   SBX_CO_CHECK_OK(co_await flow->sink.start(
       start_of(200, answer_headers(*flow, "application/octet-stream"), reply.content_bytes), {}));
   for (std::uint64_t at = 0; at < reply.content_bytes;) {
-    SBX_CO_TRY(const std::string piece, co_await services_.office->read(reply.content_of, at, &loop_,
-                                                                        client.deadline));
+    SBX_CO_TRY(const std::string piece,
+               co_await services_.office->read(reply.content_of, at, &loop_, client.deadline));
     if (piece.empty()) co_return fail(Code::kIo, "the file became shorter");
     at += piece.size();
     SBX_CO_CHECK_OK(co_await flow->sink.write(piece));
@@ -269,6 +282,11 @@ Result<void> Pipeline::read(Flow& flow) {
   }
   SBX_TRY(exchange.request, request::read_request(exchange.client));
   if (!exchange.request.model.empty()) return {};
+  if (lists_voices(exchange.client)) {
+    exchange.request.model = model_of_query(exchange.client, flow.config());
+    if (!exchange.request.model.empty()) return {};
+    return fail(Code::kInvalidArgument, "name a model: /v1/audio/voices?model=NAME", "model");
+  }
   if (!known) {
     return fail(Code::kNotFound, fmt::format("Unknown path {} for {}", exchange.client.path,
                                              exchange.client.method));
@@ -290,9 +308,9 @@ net::Task<Result<void>> Pipeline::decide(Flow* flow) {
     co_return fail(Code::kPermissionDenied, "this API key may not use this model", "model");
   }
   if (name.kind == NameKind::kConcrete) {
-    exchange.candidates.push_back(candidate_of(
-        exchange.request.model, *name.target,
-        flow->config().providers.aliases.contains(exchange.request.model)));
+    exchange.candidates.push_back(
+        candidate_of(exchange.request.model, *name.target,
+                     flow->config().providers.aliases.contains(exchange.request.model)));
     co_return Result<void>{};
   }
   flow->recipe = name.recipe;
@@ -413,9 +431,10 @@ void Pipeline::log_routing(const exchange::ClientRequest& client,
   if (!routing_log_) return;
   const auto unix_seconds = std::chrono::duration<double>(loop_.clock().unix_time()).count();
   const auto took = std::chrono::duration<double>(loop_.now() - client.received_at).count();
-  routing_log_->append_text(fmt::format(
-      "Routing request {} with session id {} to {} at {:.6f}, process time = {:.6f}",
-      client.request_id, session ? printable(*session) : "None", endpoint.url(), unix_seconds, took));
+  routing_log_->append_text(
+      fmt::format("Routing request {} with session id {} to {} at {:.6f}, process time = {:.6f}",
+                  client.request_id, session ? printable(*session) : "None", endpoint.url(),
+                  unix_seconds, took));
 }
 
 upstream::Choose Pipeline::chooser(Flow& flow, const discovery::EndpointSet& set) {
@@ -436,9 +455,9 @@ upstream::Choose Pipeline::chooser(Flow& flow, const discovery::EndpointSet& set
     context.prompt = &prompt;
     context.streams = exchange.request.stream;
     context.priority = priority;
-    auto picked = flow.pinned == nullptr
-                      ? balancer_.pick(exchange.candidates, context, excluded)
-                      : balancer_.pick(exchange.candidates, context, all_but(*flow.pinned, set, excluded));
+    auto picked = flow.pinned == nullptr ? balancer_.pick(exchange.candidates, context, excluded)
+                                         : balancer_.pick(exchange.candidates, context,
+                                                          all_but(*flow.pinned, set, excluded));
     SBX_TRY(auto pick, std::move(picked));
     exchange.route = {pick.policy, pick.prompt_tokens, pick.cached_tokens};
     log_routing(exchange.client, session, *pick.replica->endpoint);

@@ -49,8 +49,8 @@ class Pipeline final : public listener::Handler {
     Moments moments;
     int status = 0;
     std::optional<Code> error;
-    Admission admission;            // of the client's key
-    Duration retry_after{};         // said beside an error; zero: nothing
+    Admission admission;                                // of the client's key
+    Duration retry_after{};                             // said beside an error; zero: nothing
     std::shared_ptr<const discovery::Endpoint> pinned;  // ?id=: only this engine will do
     std::shared_ptr<const discovery::EndpointSet> set;  // what is routed by
 

@@ -256,8 +256,7 @@ net::Task<Result<Live>> Upstream::attempt(Round* round) {
                                .candidate = index_of(exchange.candidates, candidate),
                                .started_at = loop_.now()});
   auto watchdog = watch(*round);
-  net::Cancellation* const cancel =
-      watchdog ? &watchdog->cancellation() : round->sending.cancel;
+  net::Cancellation* const cancel = watchdog ? &watchdog->cancellation() : round->sending.cancel;
   round->hung = false;
   // What may be sent only once gets a connection that no engine can have closed already.
   auto lease = co_await connect(round, round->repeatable, cancel);
@@ -277,8 +276,8 @@ net::Task<Result<Live>> Upstream::attempt(Round* round) {
   if (watchdog && watchdog->gave_up() && !answer) {
     round->hung = true;
     attempt.error = Code::kUpstreamTimeout;
-    co_return fail(Code::kUpstreamTimeout, fmt::format("{} took the request and says nothing",
-                                                       endpoint.url()));
+    co_return fail(Code::kUpstreamTimeout,
+                   fmt::format("{} took the request and says nothing", endpoint.url()));
   }
   if (!lease || !answer) {
     auto error = lease ? std::move(answer).error() : std::move(lease).error();

@@ -22,8 +22,8 @@ class Room : public ::testing::Test {
   }
   // A request that takes its place as soon as it may; what became of it stands in `log`.
   net::Task<void> visit(std::string model, std::string name, net::Cancellation* gone) {
-    WaitingRoom::Visitor visitor(model, [this, model] { return running[model] < places_[model]; },
-                                 gone);
+    WaitingRoom::Visitor visitor(
+        model, [this, model] { return running[model] < places_[model]; }, gone);
     const auto entered = co_await room.enter(std::move(visitor), &settings, Deadline::none());
     if (entered) {
       ++running[model];

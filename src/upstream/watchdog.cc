@@ -17,8 +17,8 @@ void Prober::ask(Question question, std::function<void(bool)> answered) {
   at->second.waiting.push_back(std::move(answered));
   if (!first) return;
   const Deadline deadline = Deadline::after(loop_.now(), question.timeout);
-  tasks_.spawn(run(std::move(question.endpoint), *question.backend, std::move(question.path),
-                   deadline));
+  tasks_.spawn(
+      run(std::move(question.endpoint), *question.backend, std::move(question.path), deadline));
 }
 
 net::Task<void> Prober::run(std::shared_ptr<discovery::Endpoint> endpoint,

@@ -296,8 +296,7 @@ class Converter {
     if (tracing.endpoint.ends_with(kGrpcPort)) {
       tracing.endpoint.replace(tracing.endpoint.size() - kGrpcPort.size(), kGrpcPort.size(),
                                ":4318");
-      warn("otel-endpoint",
-           fmt::format("traces go over HTTP: {} is used", tracing.endpoint),
+      warn("otel-endpoint", fmt::format("traces go over HTTP: {} is used", tracing.endpoint),
            "name the collector's OTLP/HTTP port");
     }
     if (flags_.on("otel-secure") && tracing.endpoint.find("://") == std::string::npos)

@@ -14,29 +14,29 @@ namespace signalbox::config {
 namespace {
 
 // What the replaced router takes from the file at every change.
-constexpr std::array<std::string_view, 17> kReread = {
-    "service-discovery",
-    "routing-logic",
-    "static-backends",
-    "static-models",
-    "static-aliases",
-    "static-model-labels",
-    "static-model-types",
-    "static-backend-health-checks",
-    "static-backend-health-check-interval",
-    "static-backend-health-check-timeout-seconds",
-    "prefill-model-labels",
-    "decode-model-labels",
-    "k8s-port",
-    "k8s-namespace",
-    "k8s-label-selector",
-    "session-key",
-    "callbacks"};
+constexpr std::array<std::string_view, 17> kReread = {"service-discovery",
+                                                      "routing-logic",
+                                                      "static-backends",
+                                                      "static-models",
+                                                      "static-aliases",
+                                                      "static-model-labels",
+                                                      "static-model-types",
+                                                      "static-backend-health-checks",
+                                                      "static-backend-health-check-interval",
+                                                      "static-backend-health-check-timeout-seconds",
+                                                      "prefill-model-labels",
+                                                      "decode-model-labels",
+                                                      "k8s-port",
+                                                      "k8s-namespace",
+                                                      "k8s-label-selector",
+                                                      "session-key",
+                                                      "callbacks"};
 
 std::unexpected<Error> wrong(const std::string& file, Mark mark, std::string key,
                              std::string message, std::string remedy) {
-  const Finding finding{Severity::kError, "bad-key",      file, mark.line, mark.column,
-                        std::move(key),   std::move(message), std::move(remedy)};
+  const Finding finding{Severity::kError,   "bad-key",        file,
+                        mark.line,          mark.column,      std::move(key),
+                        std::move(message), std::move(remedy)};
   return fail(Code::kConfig, to_text(finding));
 }
 
@@ -126,9 +126,9 @@ Result<void> set_entry(RouterArguments& values, const Node::Entry& entry, const 
     }
     const std::vector<std::string_view> views(known.begin(), known.end());
     const auto meant = did_you_mean(entry.key, views);
-    return wrong(file, entry.mark, entry.key, "no flag has this name",
-                 meant ? fmt::format("did you mean {}?", *meant)
-                       : "write names of flags with underscores");
+    return wrong(
+        file, entry.mark, entry.key, "no flag has this name",
+        meant ? fmt::format("did you mean {}?", *meant) : "write names of flags with underscores");
   }
   if (entry.value.is_null()) return {};
   if (flag->name == "static-models" && entry.value.is_map())

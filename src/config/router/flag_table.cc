@@ -56,8 +56,7 @@ constexpr auto kTable = std::to_array<RouterFlag>({
      "time that a question to an engine may take (here 2 unless given)"},
     {"static-backend-health-checks", kSwitch, kHealth, "", "",
      "ask health by small real requests; needs --static-model-types"},
-    {"static-backend-health-check-interval", kInteger, kHealth, "60", "",
-     "seconds between them"},
+    {"static-backend-health-check-interval", kInteger, kHealth, "60", "", "seconds between them"},
     {"static-backend-health-check-timeout-seconds", kInteger, kHealth, "10", "",
      "time that one may take"},
 

@@ -11,7 +11,8 @@ namespace signalbox::config {
 namespace {
 
 bool same_name(std::string_view flag, std::string_view written) {
-  return std::ranges::equal(flag, written, [](char a, char b) { return a == (b == '_' ? '-' : b); });
+  return std::ranges::equal(flag, written,
+                            [](char a, char b) { return a == (b == '_' ? '-' : b); });
 }
 
 std::vector<std::string_view> names() {
@@ -113,9 +114,9 @@ Result<void> RouterArguments::set(const RouterFlag& flag, std::string value) {
   if (!flag.choices.empty() && !trim(value).empty() && !is_choice(flag.choices, value)) {
     const auto choices = split(flag.choices, '|');
     const auto meant = did_you_mean(value, choices);
-    return refuse(meant ? fmt::format("one of {}; did you mean {}?", choices_text(flag.choices),
-                                      *meant)
-                        : "one of " + choices_text(flag.choices));
+    return refuse(
+        meant ? fmt::format("one of {}; did you mean {}?", choices_text(flag.choices), *meant)
+              : "one of " + choices_text(flag.choices));
   }
   values_.insert_or_assign(std::string(flag.name), std::move(value));
   return {};

@@ -41,8 +41,9 @@ class ProviderReader {
  private:
   std::unexpected<Error> wrong(Mark mark, std::string key, std::string message,
                                std::string remedy) const {
-    const Finding finding{Severity::kError, "bad-key",          file_, mark.line, mark.column,
-                          std::move(key),   std::move(message), std::move(remedy)};
+    const Finding finding{Severity::kError,   "bad-key",        file_,
+                          mark.line,          mark.column,      std::move(key),
+                          std::move(message), std::move(remedy)};
     return fail(Code::kConfig, to_text(finding));
   }
 
@@ -59,8 +60,7 @@ class ProviderReader {
     backend.host = address->host;
     backend.port = address->port != 0 ? address->port : backend.scheme == "https" ? 443 : 80;
     backend.base_path = address->path;
-    if (backend.base_path.ends_with("/v1"))
-      backend.base_path.resize(backend.base_path.size() - 3);
+    if (backend.base_path.ends_with("/v1")) backend.base_path.resize(backend.base_path.size() - 3);
     backend.auth_header = "Authorization";
     backend.auth_prefix = "Bearer";
     backend.api_key_env = provider.text("api_key_env_var");
@@ -92,7 +92,8 @@ class ProviderReader {
     model.has_provider = true;
     model.backends = {backend};
     if (const auto retries = parse_uint(provider.text("max_retries")))
-      model.reliability.retry_count = static_cast<int>(std::min<std::uint64_t>(*retries, kRetriesMax));
+      model.reliability.retry_count =
+          static_cast<int>(std::min<std::uint64_t>(*retries, kRetriesMax));
     config_.providers.models.push_back(std::move(model));
     if (const Node* aliases = written.find("aliases")) {
       for (const Node& alias : aliases->items) config_.providers.aliases[alias.scalar] = id;
@@ -114,7 +115,12 @@ Result<void> add_external_providers(std::string_view text, const std::string& fi
   if (!tree || list == nullptr || !list->is_sequence()) {
     const Mark mark = tree ? tree->mark : tree.error().mark;
     const Finding finding{
-        Severity::kError, "bad-yaml", file_name, mark.line, mark.column, "external_providers",
+        Severity::kError,
+        "bad-yaml",
+        file_name,
+        mark.line,
+        mark.column,
+        "external_providers",
         tree ? "the list is missing" : tree.error().message,
         tree ? "write external_providers: [{name, api_base, models}]" : tree.error().remedy};
     return fail(Code::kConfig, to_text(finding));

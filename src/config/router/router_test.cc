@@ -33,10 +33,9 @@ Result<Converted> convert(const std::vector<std::string_view>& arguments) {
 }
 
 std::vector<std::string_view> with(std::vector<std::string_view> more) {
-  std::vector<std::string_view> all = {"--service-discovery", "static",
-                                       "--static-backends",   "http://a:8000,http://[::1]:9000/x",
-                                       "--static-models",     "m,m",
-                                       "--routing-logic",     "roundrobin"};
+  std::vector<std::string_view> all = {
+      "--service-discovery", "static", "--static-backends", "http://a:8000,http://[::1]:9000/x",
+      "--static-models",     "m,m",    "--routing-logic",   "roundrobin"};
   all.insert(all.end(), more.begin(), more.end());
   return all;
 }
@@ -47,23 +46,62 @@ std::string error_of(const std::vector<std::string_view>& arguments) {
 }
 
 TEST(RouterFlags, EveryFlagOfTheReplacedRouterIsKnown) {
-  for (const std::string_view name :
-       {"host", "port", "root-path", "service-discovery", "k8s-service-discovery-type",
-        "static-backends", "static-models", "static-aliases", "static-model-types",
-        "static-model-labels", "static-backend-health-checks",
-        "static-backend-health-check-interval", "static-backend-health-check-timeout-seconds",
-        "k8s-port", "k8s-namespace", "k8s-label-selector", "k8s-watcher-timeout-seconds",
-        "backend-health-check-timeout-seconds", "routing-logic", "lmcache-controller-port",
-        "lmcache-controller-reply-port", "lmcache-controller-heartbeat-port",
-        "lmcache-health-check-interval", "lmcache-worker-timeout", "kv-aware-threshold",
-        "prefix-min-match-length", "session-key", "prefill-model-labels", "decode-model-labels",
-        "max-instance-failover-reroute-attempts", "callbacks", "request-rewriter",
-        "enable-batch-api", "file-storage-class", "file-storage-path", "batch-processor",
-        "engine-stats-interval", "request-stats-window", "log-stats", "log-stats-interval",
-        "dynamic-config-yaml", "dynamic-config-json", "feature-gates", "semantic-cache-model",
-        "semantic-cache-dir", "semantic-cache-threshold", "log-level", "log-format", "sentry-dsn",
-        "sentry-traces-sample-rate", "sentry-profile-session-sample-rate", "otel-endpoint",
-        "otel-service-name", "otel-secure", "external-providers-config", "version"}) {
+  for (const std::string_view name : {"host",
+                                      "port",
+                                      "root-path",
+                                      "service-discovery",
+                                      "k8s-service-discovery-type",
+                                      "static-backends",
+                                      "static-models",
+                                      "static-aliases",
+                                      "static-model-types",
+                                      "static-model-labels",
+                                      "static-backend-health-checks",
+                                      "static-backend-health-check-interval",
+                                      "static-backend-health-check-timeout-seconds",
+                                      "k8s-port",
+                                      "k8s-namespace",
+                                      "k8s-label-selector",
+                                      "k8s-watcher-timeout-seconds",
+                                      "backend-health-check-timeout-seconds",
+                                      "routing-logic",
+                                      "lmcache-controller-port",
+                                      "lmcache-controller-reply-port",
+                                      "lmcache-controller-heartbeat-port",
+                                      "lmcache-health-check-interval",
+                                      "lmcache-worker-timeout",
+                                      "kv-aware-threshold",
+                                      "prefix-min-match-length",
+                                      "session-key",
+                                      "prefill-model-labels",
+                                      "decode-model-labels",
+                                      "max-instance-failover-reroute-attempts",
+                                      "callbacks",
+                                      "request-rewriter",
+                                      "enable-batch-api",
+                                      "file-storage-class",
+                                      "file-storage-path",
+                                      "batch-processor",
+                                      "engine-stats-interval",
+                                      "request-stats-window",
+                                      "log-stats",
+                                      "log-stats-interval",
+                                      "dynamic-config-yaml",
+                                      "dynamic-config-json",
+                                      "feature-gates",
+                                      "semantic-cache-model",
+                                      "semantic-cache-dir",
+                                      "semantic-cache-threshold",
+                                      "log-level",
+                                      "log-format",
+                                      "sentry-dsn",
+                                      "sentry-traces-sample-rate",
+                                      "sentry-profile-session-sample-rate",
+                                      "otel-endpoint",
+                                      "otel-service-name",
+                                      "otel-secure",
+                                      "external-providers-config",
+                                      "version"}) {
     EXPECT_NE(find_router_flag(name), nullptr) << name;
     std::string underscored(name);
     std::ranges::replace(underscored, '-', '_');
@@ -72,8 +110,8 @@ TEST(RouterFlags, EveryFlagOfTheReplacedRouterIsKnown) {
 }
 
 TEST(RouterFlags, AreReadAsArgparseReadsThem) {
-  const auto flags = parse({"--port=8000", "--host", "::", "--log-st", "--port", "9000",
-                            "--static-models", "a, b,,c"});
+  const auto flags = parse(
+      {"--port=8000", "--host", "::", "--log-st", "--port", "9000", "--static-models", "a, b,,c"});
   ASSERT_FALSE(flags) << "--log-st is short for two flags";
   const auto good = parse({"--port=8000", "--host", "::", "--port", "9000", "--log-stats-i=3",
                            "--static-models", "a, b,,c"});
@@ -87,8 +125,8 @@ TEST(RouterFlags, AreReadAsArgparseReadsThem) {
 }
 
 TEST(RouterFlags, BackendsModelsLabelsAndTypesGoTogetherByPosition) {
-  const auto converted = convert(with({"--static-model-labels", "prefill,decode",
-                                       "--static-model-types", "chat,completion"}));
+  const auto converted = convert(
+      with({"--static-model-labels", "prefill,decode", "--static-model-types", "chat,completion"}));
   ASSERT_TRUE(converted) << converted.error().message;
   const Model* model = converted->config.find_model("m");
   ASSERT_NE(model, nullptr);

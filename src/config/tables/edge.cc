@@ -28,14 +28,13 @@ const Schema& kubernetes_schema() {
   using K = KubernetesEngines;
   static const Schema schema{
       .name = "signalbox.discovery.kubernetes",
-      .fields = {
-          row<&K::enabled>("enabled", "Follow the API server. Not in this release."),
-          row<&K::by>("by", "Pods or Services.").one_of({"pod-ip", "service-name"}),
-          row<&K::name_space>("namespace", "Namespace of the engines."),
-          row<&K::label_selector>("label_selector", "Labels of the engines."),
-          row<&K::port>("port", "Port of the engines.").range(1, 65535),
-          row<&K::watch_timeout>("watch_timeout", "Of one watch; 0 is the server's default.")
-              .range(0, kDaySeconds)}};
+      .fields = {row<&K::enabled>("enabled", "Follow the API server. Not in this release."),
+                 row<&K::by>("by", "Pods or Services.").one_of({"pod-ip", "service-name"}),
+                 row<&K::name_space>("namespace", "Namespace of the engines."),
+                 row<&K::label_selector>("label_selector", "Labels of the engines."),
+                 row<&K::port>("port", "Port of the engines.").range(1, 65535),
+                 row<&K::watch_timeout>("watch_timeout", "Of one watch; 0 is the server's default.")
+                     .range(0, kDaySeconds)}};
   return schema;
 }
 
@@ -58,18 +57,18 @@ const Schema& key_schema() {
   using K = ClientKey;
   static const Schema schema{
       .name = "signalbox.access.keys[]",
-      .fields = {
-          row<&K::name>("name", "Name of the client in metrics and logs.").required(),
-          row<&K::key>("key", "What it shows as Authorization: Bearer or x-api-key."),
-          row<&K::key_env>("key_env", "Name of the environment variable that holds the key."),
-          row<&K::requests_per_minute>("requests_per_minute", "Most requests; 0 is no limit.")
-              .range(0, 1e9),
-          row<&K::tokens_per_minute>("tokens_per_minute",
-                                     "Most tokens of prompts and answers; 0 is no limit.")
-              .range(0, 2e9),
-          row<&K::concurrent_max>("concurrent_max", "Most requests at a time; 0 is no limit.")
-              .range(0, 1e9),
-          row<&K::models>("models", "Models that it may ask for; empty is all.")},
+      .fields =
+          {row<&K::name>("name", "Name of the client in metrics and logs.").required(),
+           row<&K::key>("key", "What it shows as Authorization: Bearer or x-api-key."),
+           row<&K::key_env>("key_env", "Name of the environment variable that holds the key."),
+           row<&K::requests_per_minute>("requests_per_minute", "Most requests; 0 is no limit.")
+               .range(0, 1e9),
+           row<&K::tokens_per_minute>("tokens_per_minute",
+                                      "Most tokens of prompts and answers; 0 is no limit.")
+               .range(0, 2e9),
+           row<&K::concurrent_max>("concurrent_max", "Most requests at a time; 0 is no limit.")
+               .range(0, 1e9),
+           row<&K::models>("models", "Models that it may ask for; empty is all.")},
       .after = finish_key};
   return schema;
 }
@@ -109,14 +108,14 @@ const Schema& queue_schema() {
   using Q = Queue;
   static const Schema schema{
       .name = "signalbox.queue",
-      .fields = {row<&Q::engine_requests_max>(
-                     "engine_requests_max",
-                     "An engine with so many requests is full; 0 leaves queueing to the engines.")
-                     .range(0, 1e6),
-                 row<&Q::waiting_max>("waiting_max", "Waiting requests of one model on one core.")
-                     .range(0, 1e6),
-                 row<&Q::wait>("wait", "Longest wait; then 503 with Retry-After.")
-                     .range(0, kDaySeconds)}};
+      .fields = {
+          row<&Q::engine_requests_max>(
+              "engine_requests_max",
+              "An engine with so many requests is full; 0 leaves queueing to the engines.")
+              .range(0, 1e6),
+          row<&Q::waiting_max>("waiting_max", "Waiting requests of one model on one core.")
+              .range(0, 1e6),
+          row<&Q::wait>("wait", "Longest wait; then 503 with Retry-After.").range(0, kDaySeconds)}};
   return schema;
 }
 
@@ -142,17 +141,16 @@ const Schema& files_schema() {
   using F = Files;
   static const Schema schema{
       .name = "signalbox.files",
-      .fields = {
-          row<&F::enabled>("enabled", "Answer /v1/files.").restart(),
-          row<&F::directory>("directory", "Where files and batches are kept.").restart(),
-          row<&F::file_bytes_max>("file_bytes_max", "Largest file.")
-              .as(Type::kBytes)
-              .range(1, 1e12)
-              .restart(),
-          row<&F::total_bytes_max>("total_bytes_max", "All files together.")
-              .as(Type::kBytes)
-              .range(1, 1e15)
-              .restart()}};
+      .fields = {row<&F::enabled>("enabled", "Answer /v1/files.").restart(),
+                 row<&F::directory>("directory", "Where files and batches are kept.").restart(),
+                 row<&F::file_bytes_max>("file_bytes_max", "Largest file.")
+                     .as(Type::kBytes)
+                     .range(1, 1e12)
+                     .restart(),
+                 row<&F::total_bytes_max>("total_bytes_max", "All files together.")
+                     .as(Type::kBytes)
+                     .range(1, 1e15)
+                     .restart()}};
   return schema;
 }
 

@@ -149,16 +149,16 @@ const Schema& engine_metrics_schema() {
   using M = EngineMetrics;
   static const Schema schema{
       .name = "signalbox.engine_metrics",
-      .fields = {row<&M::enabled>("enabled", "Ask engines for their own load and cache figures."),
-                 row<&M::path>("path", "Where engines publish them, below their base path."),
-                 row<&M::interval>("interval", "Time between two scrapes of an engine.")
-                     .range(0.1, kDaySeconds),
-                 row<&M::timeout>("timeout", "Time a scrape may take.").range(0.01, kDaySeconds),
-                 row<&M::window>("window", "Of rates and means published per engine.")
-                     .range(1, kDaySeconds),
-                 row<&M::log_interval>("log_interval",
-                                       "Between two summaries in the log; 0 is never.")
-                     .range(0, kDaySeconds)}};
+      .fields = {
+          row<&M::enabled>("enabled", "Ask engines for their own load and cache figures."),
+          row<&M::path>("path", "Where engines publish them, below their base path."),
+          row<&M::interval>("interval", "Time between two scrapes of an engine.")
+              .range(0.1, kDaySeconds),
+          row<&M::timeout>("timeout", "Time a scrape may take.").range(0.01, kDaySeconds),
+          row<&M::window>("window", "Of rates and means published per engine.")
+              .range(1, kDaySeconds),
+          row<&M::log_interval>("log_interval", "Between two summaries in the log; 0 is never.")
+              .range(0, kDaySeconds)}};
   return schema;
 }
 
