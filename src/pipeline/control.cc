@@ -28,9 +28,7 @@ net::Task<Result<discovery::ProbeAnswer>> probe(http::ClientPool* clients,
   http::FetchRequest request;
   request.url = fmt::format("{}://{}{}", address.tls ? "https" : "http", net::to_string(address),
                             target.path);
-  upstream::add_credentials(target.backend, request.headers);
-  if (target.backend.api_key.empty() && !target.backend.probe_key.empty())
-    request.headers.set("Authorization", "Bearer " + target.backend.probe_key.reveal());
+  upstream::add_probe_credentials(target.backend, request.headers);
   if (!target.body.empty()) {
     request.method = "POST";
     request.headers.set("Content-Type", target.content_type);

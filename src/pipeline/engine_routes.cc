@@ -71,9 +71,7 @@ http::FetchRequest request_to(const EndpointEntry& entry, const exchange::Client
                   entry.endpoint->base_path(), path, query.empty() ? "" : "?", query);
   if (const auto authorization = client.headers.get("authorization"); !authorization.empty())
     request.headers.set("Authorization", std::string(authorization));
-  if (!entry.backend.probe_key.empty())
-    request.headers.set("Authorization", "Bearer " + entry.backend.probe_key.reveal());
-  upstream::add_credentials(entry.backend, request.headers);
+  upstream::add_probe_credentials(entry.backend, request.headers);
   request.headers.set("x-request-id", client.request_id);
   if (!client.body.empty()) {
     request.headers.set("Content-Type", "application/json");

@@ -27,7 +27,7 @@ net::Task<void> Prober::run(std::shared_ptr<discovery::Endpoint> endpoint,
   http::FetchRequest request;
   request.url = fmt::format("{}://{}{}{}", address.tls ? "https" : "http", net::to_string(address),
                             endpoint->base_path(), path);
-  add_credentials(backend, request.headers);
+  add_probe_credentials(backend, request.headers);
   const auto answer = co_await http::fetch(&clients_, std::move(request), deadline, &closing_);
   const bool alive = answer && answer->status < 500;
   if (!alive) log::warning("endpoint {} is silent and does not answer {}", endpoint->url(), path);

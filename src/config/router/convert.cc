@@ -36,6 +36,9 @@ class Converter {
     SBX_CHECK_OK(health());
     SBX_CHECK_OK(observing());
     files();
+    // Automatic names ask for a decision.
+    if (config_.routing.decisions.empty() && config_.entrypoints.empty())
+      config_.auto_model_names.clear();
     say_unsupported();
     return {};
   }
@@ -71,7 +74,8 @@ class Converter {
     auto& root = config_.own.root_path;
     while (root.ends_with('/')) root.pop_back();
     if (!root.empty() && !root.starts_with('/')) root.insert(0, "/");
-    if (given("metrics-port")) config_.own.admin.enabled = true;
+    // Metrics are on the same door, as there.
+    config_.own.admin.enabled = given("metrics-port");
     return {};
   }
 
