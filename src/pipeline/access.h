@@ -83,6 +83,9 @@ class AccessTable {
   // Finds the client by Authorization: Bearer or x-api-key and takes the key out of `headers`, so that no engine sees it.
   // Refusals: kUnauthenticated; kRateLimited with the time to wait.
   std::expected<Admission, Refusal> admit(http::Headers& headers, TimePoint now) const;
+  // For a request that this process makes in a client's name (a batch): its models and its tokens are the client's, its
+  // pace is ours. Nothing for a client that is not known any more.
+  Admission in_name_of(std::string_view name) const;
 
  private:
   const Client* find(std::string_view key) const;

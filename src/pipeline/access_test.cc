@@ -111,5 +111,15 @@ TEST(Access, AKeyMayBeBoundToModels) {
   EXPECT_FALSE(admitted->may_use("large"));
 }
 
+TEST(Access, ABatchKeepsToItsClientsModels) {
+  const AccessTable table(one_key(1), nullptr);
+  for (int i = 0; i < 3; ++i) {
+    const auto admitted = table.in_name_of("team");
+    EXPECT_TRUE(admitted.may_use("small")) << "its pace is not the client's";
+    EXPECT_FALSE(admitted.may_use("large"));
+  }
+  EXPECT_EQ(table.in_name_of("gone").key(), nullptr);
+}
+
 }  // namespace
 }  // namespace signalbox::pipeline

@@ -174,7 +174,11 @@ net::Task<Result<void>> Pipeline::run(Flow* flow) {
 
 Result<void> Pipeline::let_in(Flow& flow) {
   auto& client = flow.exchange.client;
-  if (is_open_path(client.path) || flow.exchange.inside) return {};
+  if (is_open_path(client.path)) return {};
+  if (flow.exchange.inside) {
+    flow.admission = flow.snapshot->access->in_name_of(flow.exchange.identity.key_name);
+    return {};
+  }
   auto admitted = flow.snapshot->access->admit(client.headers, loop_.now());
   if (!admitted) {
     flow.retry_after = admitted.error().retry_after;
@@ -237,7 +241,7 @@ net::Task<Result<void>> Pipeline::answer_office(Flow* flow) {
   call.path = client.path;
   call.query = client.query;
   call.content_type = std::string(client.headers.get("content-type"));
-  call.body = client.body;
+  call.body = std::move(client.body);
   call.owner = flow->exchange.identity.key_name;
   SBX_CO_TRY(auto reply, co_await services_.office->ask(std::move(call), &loop_, client.deadline));
   if (reply.content_of.empty()) {
@@ -292,8 +296,9 @@ Result<void> Pipeline::read(Flow& flow) {
                                              exchange.client.method));
   }
   // Endpoints where the model may be left out go where the default is.
-  exchange.request.model = flow.config().providers.default_model;
-  return {};
+  exchange.request.model = model_of_query(exchange.client, flow.config());
+  if (!exchange.request.model.empty()) return {};
+  return fail(Code::kInvalidArgument, "you must name a model: 'model' is required", "model");
 }
 
 net::Task<Result<void>> Pipeline::decide(Flow* flow) {
