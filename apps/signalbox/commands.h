@@ -10,6 +10,7 @@ namespace signalbox::cli {
 using Arguments = std::span<const std::string_view>;
 
 int serve_command(Arguments arguments);
+int router_command(Arguments arguments);
 int sim_command(Arguments arguments);
 int check_command(Arguments arguments);
 int config_command(Arguments arguments);

@@ -20,6 +20,8 @@ struct Command {
 constexpr std::array kCommands = {
     Command{"serve", "open the doors a configuration names (default: the embedded demo)",
             signalbox::cli::serve_command},
+    Command{"router", "route to engines with the flags of vLLM Production Stack's router",
+            signalbox::cli::router_command},
     Command{"sim", "run demo engines that speak the OpenAI API and vLLM's metrics",
             signalbox::cli::sim_command},
     Command{"check", "lint a configuration file: does it load, does it mean what it says",

@@ -78,7 +78,7 @@ Result<pipeline::ServerOptions> read_options(Arguments arguments) {
   }
   log::configure(level, format == "json" ? log::Format::kJson : log::Format::kText);
   pipeline::ServerOptions options;
-  options.config_file = flags.value("config").value_or("");
+  options.source = pipeline::config_file_source(flags.value("config").value_or(""));
   SBX_TRY(options.http_port, flags.port("port"));
   SBX_TRY(options.admin_port, flags.port("metrics-port"));
   SBX_CHECK_OK(read_extproc(flags, options));

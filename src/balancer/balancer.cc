@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "balancer/rotation.h"
+#include "balancer/slow_start.h"
 
 namespace signalbox::balancer {
 namespace {
@@ -13,7 +14,7 @@ namespace {
 // What stands in the way, counted by reason: "3 replicas: 2 unhealthy, 1 excluded".
 std::string why_none(std::span<const exchange::Candidate> candidates, const Context& context,
                      Excluded excluded) {
-  std::array<int, 6> counts{};
+  std::array<int, kVerdictCount> counts{};
   int total = 0;
   for (const auto& candidate : candidates) {
     const auto* group = context.set->find(candidate.model->name);
@@ -176,6 +177,7 @@ std::optional<Pick> Balancer::pick_from(std::span<const exchange::Candidate> can
       look_up_prefixes(candidates[i], context);
     if (joint && i + 1 < candidates.size()) continue;
     if (!joint) keep_best_residency(context);
+    leave_to_the_warm(options_, context, random_);
     if (auto pick = choose(context, panic)) return pick;
   }
   return std::nullopt;

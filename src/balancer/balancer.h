@@ -6,7 +6,7 @@
 //   1. the first candidate model that has a usable replica (all candidates at once if the policy spans them), and of
 //      its replicas those that hold the wanted adapter, before those that may, before those that do not;
 //   2. panic: if no candidate has a usable replica, unhealthy and ejected ones are used as if they were well, because an
-//      answer from a suspect engine beats none. Draining, excluded and weight-0 replicas are never used;
+//      answer from a suspect engine beats none. Draining, sleeping, excluded and weight-0 replicas are never used;
 //   3. otherwise kUnavailable.
 #pragma once
 
@@ -25,6 +25,8 @@
 #include "balancer/session.h"
 #include "balancer/session_md5.h"
 #include "base/error.h"
+#include "base/hash.h"
+#include "base/random.h"
 
 namespace signalbox::balancer {
 
@@ -47,7 +49,8 @@ std::string_view policy_name(config::BalancerPolicy policy);
 class Balancer {
  public:
   // The seed of policies that draw lots.
-  explicit Balancer(std::uint64_t seed = entropy_seed()) : power_of_two_(seed) {}
+  explicit Balancer(std::uint64_t seed = entropy_seed())
+      : random_(mix64(seed)), power_of_two_(seed) {}
   Balancer(const Balancer&) = delete;
   Balancer& operator=(const Balancer&) = delete;
 
@@ -67,6 +70,7 @@ class Balancer {
   std::optional<Pick> pick_from(std::span<const exchange::Candidate> candidates,
                                 const Context& context, Excluded excluded, bool panic);
 
+  Random random_;  // of slow start
   RoundRobin round_robin_;
   LeastLoad least_load_;
   PowerOfTwo power_of_two_;

@@ -14,6 +14,8 @@ std::string_view name(Verdict verdict) {
       return "ejected";
     case Verdict::kDraining:
       return "draining";
+    case Verdict::kSleeping:
+      return "sleeping";
     case Verdict::kNoWeight:
       return "no_weight";
     case Verdict::kExcluded:
@@ -28,12 +30,28 @@ Verdict judge(const discovery::Replica& replica, TimePoint now, Excluded exclude
   if (std::find(excluded.begin(), excluded.end(), &endpoint) != excluded.end())
     return Verdict::kExcluded;
   if (endpoint.draining()) return Verdict::kDraining;
+  if (endpoint.sleeping()) return Verdict::kSleeping;
   if (endpoint.health() == discovery::Health::kUnhealthy) return Verdict::kUnhealthy;
   const discovery::Service service = endpoint.service(now);
   if (service == discovery::Service::kEjected) return Verdict::kEjected;
   if (service == discovery::Service::kHalfOpen && endpoint.trial_running())
     return Verdict::kEjected;
   return Verdict::kUsable;
+}
+
+bool has_room(std::span<const exchange::Candidate> candidates, const discovery::EndpointSet& set,
+              int requests_max, TimePoint now) {
+  bool any_usable = false;
+  for (const exchange::Candidate& candidate : candidates) {
+    const auto* group = set.find(candidate.model->name);
+    if (group == nullptr) continue;
+    for (const discovery::Replica& replica : group->replicas) {
+      if (judge(replica, now, {}) != Verdict::kUsable) continue;
+      any_usable = true;
+      if (replica.endpoint->in_flight() < requests_max) return true;
+    }
+  }
+  return !any_usable;
 }
 
 Residency residency(const exchange::Candidate& candidate, const discovery::Replica& replica,

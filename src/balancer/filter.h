@@ -14,6 +14,7 @@ enum class Verdict : std::uint8_t {
   kUnhealthy,  // active check failed
   kEjected,    // passive ejection, or half open with its trial under way
   kDraining,   // finishes what it has
+  kSleeping,   // until somebody wakes it
   kNoWeight,   // weight 0: takes no traffic
   kExcluded,   // already tried by this request
 };
@@ -22,8 +23,15 @@ std::string_view name(Verdict verdict);
 // Endpoints that this request has tried. A handful at most, so a list.
 using Excluded = std::span<const discovery::Endpoint* const>;
 
-// The first reason in the order no weight, excluded, draining, unhealthy, ejected. O(excluded).
+inline constexpr int kVerdictCount = static_cast<int>(Verdict::kExcluded) + 1;
+
+// The first reason in the order no weight, excluded, draining, sleeping, unhealthy, ejected. O(excluded).
 Verdict judge(const discovery::Replica& replica, TimePoint now, Excluded excluded);
+
+// Whether some usable replica of some candidate has fewer than `requests_max` requests, or none is usable at all: then
+// there is nothing to wait for. O(replicas).
+bool has_room(std::span<const exchange::Candidate> candidates, const discovery::EndpointSet& set,
+              int requests_max, TimePoint now);
 
 // Where the adapter of a candidate is, as far as the engines told: on the replica, unknown, or elsewhere. Candidates
 // without an adapter are resident everywhere.

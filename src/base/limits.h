@@ -72,6 +72,22 @@ inline constexpr int kEjectionGrowthMax = 16;          // longest ejection over 
 inline constexpr std::size_t kServedModelsMax = 4096;  // models and adapters believed of one engine
 inline constexpr std::size_t kServedModelsBytesMax = 1 << 20;  // body of an engine's /v1/models
 inline constexpr std::size_t kScrapesMax = 16;  // engines asked for their metrics at a time
+inline constexpr std::size_t kModelCardBytesMax = 8 << 10;   // of one model, as the engine lists it
+inline constexpr std::size_t kDiscoveredEnginesMax = 4096;   // of one source
+inline constexpr std::size_t kEngineListBytesMax = 4 << 20;  // a file of engines
+inline constexpr std::size_t kDnsAnswerBytesMax = 64 << 10;
+inline constexpr std::size_t kQueueWaitingMax = 1000;  // default of signalbox.queue.waiting_max
+inline constexpr std::size_t kClientKeysMax = 10'000;  // signalbox.access.keys
+// Files and batches.
+inline constexpr std::size_t kStoredFilesMax = 10'000;
+inline constexpr std::size_t kStoredFileBytesMax = 512 << 20;  // default of files.file_bytes_max
+inline constexpr std::size_t kStoredFilesBytesMax =
+    std::size_t{10} << 30;  // default of files.total_bytes_max
+inline constexpr std::size_t kBatchesMax = 10'000;  // remembered; the oldest finished go first
+inline constexpr std::size_t kBatchRequestsMax = 50'000;  // lines of one batch, as at OpenAI
+inline constexpr std::size_t kBatchLineBytesMax = 4 << 20;
+inline constexpr std::size_t kBatchAnswerBytesMax = 16 << 20;  // one answer of a batch
+inline constexpr std::size_t kOfficeQueueMax = 256;  // calls of files and batches that wait
 // Prefix index: names of prompt blocks that engines hold.
 inline constexpr std::size_t kPrefixBlocksMax = 1024;  // of one prompt: the first 3.7 MB
 inline constexpr std::size_t kPrefixEnginesMax =

@@ -52,6 +52,12 @@ struct BackendRef {
   std::string chat_path;  // overrides /v1/chat/completions
   Secret api_key;         // from api_key or the variable named by api_key_env
   std::string api_key_env;
+  std::string label;  // role or group of the engine, for policies that tell engines apart
+  // How its health is asked: empty: health.path; else a small real request of that kind: chat, completion, embeddings,
+  // rerank, score, transcription, vision, messages.
+  std::string health_request;
+  Secret probe_key;                    // for our own questions; api_key goes first
+  bool draining = false;               // finishes what it has, gets nothing new
   bool api_key_in_plain_text = false;  // written out in the file, not as ${VAR} or api_key_env
 
   // Stable identity of the endpoint across reloads: scheme://host:port/base_path.
@@ -117,6 +123,8 @@ struct Providers {
   std::string default_reasoning_effort;  // low | medium | high; empty: medium
   std::map<std::string, ReasoningFamily> reasoning_families;
   std::vector<Model> models;
+  std::vector<BackendRef> engines;             // asked which models they serve
+  std::map<std::string, std::string> aliases;  // other names of models, for clients
   bool operator==(const Providers&) const = default;
 };
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "config/edge.h"
 
 namespace signalbox::config {
 
@@ -129,6 +130,8 @@ struct EngineMetrics {
   std::string path = "/metrics";
   milliseconds interval{2000};
   milliseconds timeout{1000};
+  milliseconds window{60'000};   // of rates and means that are published per engine
+  milliseconds log_interval{0};  // between two summaries in the operator's log; 0: none
   bool operator==(const EngineMetrics&) const = default;
 };
 
@@ -148,6 +151,9 @@ struct Health {
   int eject_after_failures = 5;      // consecutive failed requests (connect, reset, 5xx)
   milliseconds ejection_time{5000};  // first ejection; doubles up to 16 times
   int max_ejection_percent = 50;     // floor: at least one replica stays
+  // An engine that is new or back gets its share little by little over this time; 0: at once.
+  milliseconds slow_start{5000};
+  milliseconds models_interval{30'000};  // between two looks at what an engine serves
   bool operator==(const Health&) const = default;
 };
 
@@ -194,6 +200,16 @@ struct Own {
   AccessLog access_log;
   EncoderSettings encoder;
   Sim sim;
+  Discovery discovery;
+  Access access;
+  Cors cors;
+  Queue queue;
+  Hung hung;
+  Files files;
+  Batches batches;
+  RoutingLog routing_log;
+  std::string root_path;       // prefix below which everything answers too
+  std::string dynamic_config;  // JSON shown by /health: what the router's file of changes said last
   std::vector<std::string> trusted_peers;  // CIDR; identity headers count only from these
   std::string user_id_header = "x-authz-user-id";
   std::string user_groups_header = "x-authz-user-groups";

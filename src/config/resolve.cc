@@ -32,6 +32,10 @@ const std::string& Target::upstream_name() const {
 
 std::optional<Target> resolve_name(const Config& config, std::string_view name) {
   if (name.empty()) return std::nullopt;
+  if (const auto alias = config.providers.aliases.find(std::string(name));
+      alias != config.providers.aliases.end()) {
+    name = alias->second;
+  }
   const Model* named = config.find_model(name);
   if (named != nullptr && named->has_provider) return Target{named, {}};
   if (const auto* base = find_adapter(config, name, true)) return Target{base, std::string(name)};

@@ -10,10 +10,11 @@
 
 namespace signalbox::discovery {
 
-// One model (by the name of its providers entry) served at one backend.
+// One model (by the name of its providers entry) served at one backend. Without a model: whatever the engine says.
 struct Placement {
   std::string model;
   config::BackendRef backend;
+  friend bool operator==(const Placement&, const Placement&) = default;
 };
 
 class Discovery {

@@ -42,6 +42,12 @@ class Endpoint {
   // Equal on every router that knows the URL; basis of consistent hashing.
   std::uint64_t hash() const { return hash_; }
 
+  // Name in /engines and in ?id=: a UUID (version 3 of the URL), so that every router gives an engine the same one.
+  const std::string& id() const { return id_; }
+
+  // When this router first knew it; Unix time.
+  std::chrono::nanoseconds created() const { return created_; }
+
   // Requests sent and not finished, over all cores of this process.
   std::int32_t in_flight() const { return state_.in_flight.load(std::memory_order_relaxed); }
   // Prompt tokens of streams that have not brought their first token; an estimate.
@@ -57,6 +63,29 @@ class Endpoint {
   // A draining endpoint finishes what it has and gets nothing new.
   bool draining() const { return state_.draining.load(std::memory_order_relaxed); }
   void set_draining(bool draining) { state_.draining.store(draining, std::memory_order_relaxed); }
+
+  // A sleeping engine gets no requests until it is woken.
+  bool sleeping() const { return state_.sleeping.load(std::memory_order_relaxed); }
+  void set_sleeping(bool sleeping, TimePoint now);
+
+  // Slow start: the engine is new or back, and its share grows over a time that the configuration gives.
+  void begin_slow_start(TimePoint now) {
+    state_.returned_ns.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  }
+  // Share of its weight that it should get now, kSlowStartShareMin..1.
+  double warm_share(TimePoint now, Duration slow_start) const;
+  // It joined others that were serving already.
+  bool joined_late() const { return joined_late_; }
+
+  // Requests whose answer has begun.
+  std::int32_t decoding() const { return state_.decoding.load(std::memory_order_relaxed); }
+  // Since the start: requests sent, requests finished, and what they took.
+  struct Totals {
+    std::uint64_t sent = 0;
+    std::uint64_t finished = 0;
+    Duration latency_sum{};
+  };
+  Totals totals() const;
 
   Service service(TimePoint now) const;
   // Claims the one trial of a half-open endpoint; false when another request has it. Release with end_trial().
@@ -84,17 +113,33 @@ class Endpoint {
     std::atomic<Health> health{Health::kUnknown};
     std::atomic<bool> draining{false};
     std::atomic<bool> trial{false};
+    std::atomic<bool> sleeping{false};
+    std::atomic<std::int32_t> decoding{0};
+    std::atomic<std::int64_t> returned_ns{kNever};  // when slow start began
   };
   static_assert(sizeof(State) == kCacheLineBytes);
 
+  // Written at the end of requests; a line of its own, so that picks do not wait for it.
+  struct alignas(kCacheLineBytes) Counts {
+    std::atomic<std::uint64_t> sent{0};
+    std::atomic<std::uint64_t> finished{0};
+    std::atomic<std::int64_t> latency_ns{0};
+  };
+
   State state_;
+  Counts counts_;
   EngineLoad load_;
   std::shared_ptr<index::EngineCache> cache_;
   std::string url_;
   net::Address address_;
   std::string base_path_;
   std::uint64_t hash_;
+  std::string id_;
+  std::chrono::nanoseconds created_ = system_clock().unix_time();
+  bool joined_late_ = false;
 };
+
+inline constexpr double kSlowStartShareMin = 0.1;
 
 // What one request asks of an engine.
 struct Work {
@@ -116,8 +161,12 @@ class InFlight {
 
   // The engine has produced its first token: its prompt is no longer queued, and how long that took is noted. Idempotent.
   void first_token(TimePoint now);
+  // The answer has begun: its head or, of a stream, its first token came. Idempotent.
+  void answering();
   // Ends the count now. Idempotent.
   void end();
+  // Ends the count and adds the request to what the endpoint has finished.
+  void finish(TimePoint now);
   bool active() const { return endpoint_ != nullptr; }
 
  private:
@@ -125,6 +174,7 @@ class InFlight {
   Work work_;
   bool queued_ = false;
   bool trial_ = false;
+  bool answering_ = false;
 };
 
 }  // namespace signalbox::discovery

@@ -27,6 +27,7 @@ HealthSettings health_settings(const config::Health& health, const config::Model
   settings.eject_after = health.eject_after_failures;
   settings.ejection_time = health.ejection_time;
   settings.ejected_percent_max = health.max_ejection_percent;
+  settings.models_interval = health.models_interval;
   if (model == nullptr) return settings;
   const config::Reliability& own = model->reliability;
   if (!own.health_check_path.empty()) {
@@ -70,6 +71,8 @@ std::vector<Placement> fixed_placements(const config::Config& config) {
     for (const config::BackendRef& backend : model.backends)
       placements.push_back({model.name, backend});
   }
+  for (const config::BackendRef& backend : config.providers.engines)
+    placements.push_back({{}, backend});
   return placements;
 }
 
@@ -81,6 +84,12 @@ const ReplicaGroup* EndpointSet::find(std::string_view model) const {
 const EndpointEntry* EndpointSet::find_endpoint(const Endpoint& endpoint) const {
   const auto at = entry_by_endpoint_.find(&endpoint);
   return at == entry_by_endpoint_.end() ? nullptr : &endpoints_[at->second];
+}
+
+const EndpointEntry* EndpointSet::find_id(std::string_view id) const {
+  const auto at = std::ranges::find_if(
+      endpoints_, [&](const EndpointEntry& entry) { return entry.endpoint->id() == id; });
+  return at == endpoints_.end() ? nullptr : &*at;
 }
 
 // Adds placements one by one to a new set, reusing what the table knows. Runs under the table's mutex.
@@ -107,7 +116,9 @@ struct EndpointTable::Builder {
           url, std::move(address), backend.base_path,
           table.prefixes_->add_engine(
               index::units_of_tokens(static_cast<double>(config.own.balancer.cache_tokens))));
+      endpoint->joined_late_ = !table.current_->endpoints().empty();
     }
+    endpoint->set_draining(backend.draining);
     const auto [at, added] =
         set.entry_by_endpoint_.try_emplace(endpoint.get(), set.endpoints_.size());
     if (added) {
@@ -124,6 +135,10 @@ struct EndpointTable::Builder {
   void add(const Placement& placement) {
     const config::Model* model = config.find_model(placement.model);
     const std::string url = placement.backend.url();
+    if (placement.model.empty()) {
+      entry_index(placement.backend, nullptr, url);
+      return;
+    }
     const std::size_t group = group_index(placement.model, model);
     const std::size_t entry = entry_index(placement.backend, model, url);
     auto& groups = set.endpoints_[entry].groups;
@@ -146,6 +161,7 @@ std::shared_ptr<const EndpointSet> EndpointTable::publish(const config::Config& 
   auto set = std::make_shared<EndpointSet>();
   set->balancer_ = config.own.balancer;
   set->engine_metrics_ = config.own.engine_metrics;
+  set->slow_start_ = config.own.health.slow_start;
   set->prefixes_ = prefixes_;
   Builder builder{*this, config, *set};
   for (const Placement& placement : placements) builder.add(placement);

@@ -36,6 +36,7 @@ struct HealthSettings {
   int eject_after = 5;       // consecutive failed requests
   Duration ejection_time{};  // of the first ejection; doubles
   int ejected_percent_max = 50;
+  Duration models_interval{};  // between two looks at what the engine serves
   friend bool operator==(const HealthSettings&, const HealthSettings&) = default;
 };
 
@@ -87,6 +88,10 @@ class EndpointSet {
   const EndpointEntry* find_endpoint(const Endpoint& endpoint) const;
   const config::Balancer& balancer() const { return balancer_; }
   const config::EngineMetrics& engine_metrics() const { return engine_metrics_; }
+  // How long an engine that is new or back takes to its full share.
+  Duration slow_start() const { return slow_start_; }
+  // The endpoint of that id, or nullptr. O(endpoints).
+  const EndpointEntry* find_id(std::string_view id) const;
   // Of the table, shared by all its sets. Never nullptr in a set that a table published.
   index::PrefixIndex* prefixes() const { return prefixes_.get(); }
   // Grows with every set that a table publishes.
@@ -106,6 +111,7 @@ class EndpointSet {
   std::unordered_map<const Endpoint*, std::size_t> entry_by_endpoint_;
   config::Balancer balancer_;
   config::EngineMetrics engine_metrics_;
+  Duration slow_start_{};
   std::shared_ptr<index::PrefixIndex> prefixes_;
   std::uint64_t version_ = 0;
 };
@@ -121,7 +127,8 @@ class EndpointTable {
   EndpointTable(const EndpointTable&) = delete;
   EndpointTable& operator=(const EndpointTable&) = delete;
 
-  // Builds and publishes the set of a configuration; endpoints and rotations known by URL keep their state.
+  // Builds and publishes the set of a configuration; endpoints and rotations known by URL keep their state. Placements
+  // without a model are watched and serve nothing until the configuration names a model there.
   std::shared_ptr<const EndpointSet> publish(const config::Config& config,
                                              std::span<const Placement> placements);
   std::shared_ptr<const EndpointSet> publish(const config::Config& config);  // with its fixed list

@@ -5,14 +5,27 @@
 #include <vector>
 
 #include "base/log.h"
+#include "discovery/health_request.h"
+#include "json/document.h"
 
 namespace signalbox::discovery {
 namespace {
 
-// Model lists change when an operator loads an adapter: asking with every sixth check (30 s by default) is soon enough.
-constexpr int kChecksPerModelList = 6;
 // Checks are spread by this share of the interval to both sides.
 constexpr double kJitter = 0.1;
+
+std::string first_model(const EndpointSet& set, const EndpointEntry& entry) {
+  return entry.groups.empty() ? std::string() : set.groups()[entry.groups.front()].model;
+}
+
+// {"is_sleeping": true}; everything else is awake.
+bool says_sleeping(const ProbeAnswer& answer) {
+  if (answer.status != 200) return false;
+  const auto document = json::Document::parse(answer.body);
+  if (!document) return false;
+  const auto flag = document->root().find("is_sleeping");
+  return flag && *flag && (*flag)->boolean().value_or(false);
+}
 
 }  // namespace
 
@@ -39,20 +52,23 @@ std::optional<Health> CheckCounter::observe(bool good) {
 
 // One endpoint under watch; shared between the map and its task, which outlives its place in the map while it ends.
 struct HealthChecker::Watch {
-  Watch(net::Loop& loop, const EndpointEntry& entry)
+  Watch(net::Loop& loop, const EndpointSet& set, const EndpointEntry& entry)
       : endpoint(entry.endpoint),
+        model(first_model(set, entry)),
         settings(entry.health),
         backend(entry.backend),
         counter(entry.health.unhealthy_after, entry.health.healthy_after),
         wake(loop) {}
   std::shared_ptr<Endpoint> endpoint;
+  std::string model;  // of real health requests
   HealthSettings settings;
   config::BackendRef backend;
   CheckCounter counter;
   net::OneShot<bool> wake;  // of the present pause; replaced for each
   net::Cancellation cancel;
   bool stopped = false;
-  int checks = 0;
+  bool can_sleep = true;  // until it says that it does not know the question
+  Deadline next_models = Deadline::after(TimePoint{}, Duration{});
 };
 
 HealthChecker::HealthChecker(net::Loop& loop, EndpointTable& table, Probe probe, std::uint64_t seed)
@@ -76,11 +92,12 @@ void HealthChecker::apply(const EndpointSet& set) {
     if (!entry.health.active) continue;
     auto& watch = watches_[entry.endpoint.get()];
     if (!watch) {
-      watch = std::make_shared<Watch>(loop_, entry);
+      watch = std::make_shared<Watch>(loop_, set, entry);
       tasks_.spawn(run(watch));
       continue;
     }
     watch->backend = entry.backend;
+    watch->model = first_model(set, entry);
     if (watch->settings == entry.health) continue;
     watch->settings = entry.health;
     watch->counter.configure(entry.health.unhealthy_after, entry.health.healthy_after);
@@ -107,7 +124,12 @@ net::Task<void> HealthChecker::run(std::shared_ptr<Watch> watch) {
   while (!watch->stopped) {
     const bool good = co_await check(watch);
     if (watch->stopped) break;
-    if (good && watch->checks++ % kChecksPerModelList == 0) co_await ask_models(watch);
+    if (good && watch->next_models.passed(loop_.now())) {
+      watch->next_models = Deadline::after(loop_.now(), watch->settings.models_interval);
+      co_await ask_sleep(watch);
+      if (watch->stopped) break;
+      co_await ask_models(watch);
+    }
     if (watch->stopped) break;
     watch->wake = net::OneShot<bool>(loop_);
     co_await watch->wake.wait(next_check(*watch));
@@ -118,20 +140,61 @@ net::Task<bool> HealthChecker::check(std::shared_ptr<Watch> watch) {
   ProbeTarget target{watch->endpoint, watch->backend,
                      watch->endpoint->base_path() + watch->settings.path,
                      Deadline::after(loop_.now(), watch->settings.timeout)};
+  // A sleeping engine cannot answer a real request and is none the worse for it.
+  const bool real = !watch->backend.health_request.empty() && !watch->model.empty() &&
+                    !watch->endpoint->sleeping();
+  if (real) {
+    HealthRequest request = health_request(watch->backend.health_request, watch->model);
+    target.path = watch->endpoint->base_path() + request.path;
+    target.body = std::move(request.body);
+    target.content_type = std::move(request.content_type);
+  }
   const auto answer = co_await probe_(std::move(target), false, &watch->cancel);
   if (watch->stopped) co_return false;
-  const bool good = answer && answer->status < 500;
-  ++(good ? counts_.good : counts_.bad);
-  if (const auto verdict = watch->counter.observe(good)) {
-    watch->endpoint->set_health(*verdict);
-    if (*verdict == Health::kHealthy) {
-      log::info("endpoint {} is healthy", watch->endpoint->url());
-    } else {
-      log::warning("endpoint {} is unhealthy: {}", watch->endpoint->url(),
-                   answer ? "status " + std::to_string(answer->status) : answer.error().message);
-    }
-  }
+  const bool good = answer && (real ? answer->status == 200 : answer->status < 500);
+  noted(*watch, good, answer ? "status " + std::to_string(answer->status) : answer.error().message);
   co_return good;
+}
+
+void HealthChecker::noted(Watch& watch, bool good, const std::string& why) {
+  ++(good ? counts_.good : counts_.bad);
+  const Health before = watch.counter.verdict();
+  const auto verdict = watch.counter.observe(good);
+  if (!verdict) return;
+  Endpoint& endpoint = *watch.endpoint;
+  if (*verdict == Health::kHealthy) {
+    // What is back may be another process with other adapters, and its caches are cold.
+    watch.next_models = Deadline::after(TimePoint{}, Duration{});
+    watch.can_sleep = true;
+    if (before == Health::kUnhealthy || endpoint.joined_late())
+      endpoint.begin_slow_start(loop_.now());
+  }
+  endpoint.set_health(*verdict);
+  if (*verdict == Health::kHealthy) {
+    log::info("endpoint {} is healthy", endpoint.url());
+  } else {
+    log::warning("endpoint {} is unhealthy: {}", endpoint.url(), why);
+  }
+}
+
+void HealthChecker::ask_soon(const Endpoint& endpoint) {
+  const auto found = watches_.find(&endpoint);
+  if (found == watches_.end()) return;
+  found->second->next_models = Deadline::after(TimePoint{}, Duration{});
+  found->second->wake.set(true);
+}
+
+net::Task<void> HealthChecker::ask_sleep(std::shared_ptr<Watch> watch) {
+  if (!watch->can_sleep) co_return;
+  ProbeTarget target{watch->endpoint, watch->backend, watch->endpoint->base_path() + "/is_sleeping",
+                     Deadline::after(loop_.now(), watch->settings.timeout)};
+  const auto answer = co_await probe_(std::move(target), true, &watch->cancel);
+  if (watch->stopped || !answer) co_return;
+  if (answer->status == 404 || answer->status == 405) watch->can_sleep = false;
+  const bool sleeping = says_sleeping(*answer);
+  if (sleeping != watch->endpoint->sleeping())
+    log::info("endpoint {} {}", watch->endpoint->url(), sleeping ? "sleeps" : "is awake");
+  watch->endpoint->set_sleeping(sleeping, loop_.now());
 }
 
 // Not every upstream has a model list: failing to get one is no news about its health.

@@ -2,7 +2,8 @@
 // models the engine serves. How the question is asked is injected, so that tests answer for the engines.
 //
 // What counts as healthy: any HTTP answer below 500. An engine that does not know the path (Ollama answers 404 to
-// /health) is alive; vLLM answers 503 when its engine core is dead.
+// /health) is alive; vLLM answers 503 when its engine core is dead. Where a backend asks for it, health is asked by a small
+// real request (discovery/health_request.h), and only 200 is healthy.
 #pragma once
 
 #include <cstdint>
@@ -45,6 +46,8 @@ struct ProbeTarget {
   config::BackendRef backend;  // credentials, provider
   std::string path;            // with the endpoint's base path
   Deadline deadline = Deadline::none();
+  std::string body{};  // not empty: POST with it
+  std::string content_type{};
 };
 
 struct ProbeAnswer {
@@ -76,6 +79,8 @@ class HealthChecker {
   void apply(const EndpointSet& set);
   // Ends all checks, also those under way.
   net::Task<void> stop();
+  // Asks that endpoint now what it serves and whether it sleeps, instead of at the end of the interval.
+  void ask_soon(const Endpoint& endpoint);
 
   std::size_t watched() const { return watches_.size(); }
   const CheckCounts& counts() const { return counts_; }
@@ -85,6 +90,8 @@ class HealthChecker {
   net::Task<void> run(std::shared_ptr<Watch> watch);
   net::Task<bool> check(std::shared_ptr<Watch> watch);
   net::Task<void> ask_models(std::shared_ptr<Watch> watch);
+  net::Task<void> ask_sleep(std::shared_ptr<Watch> watch);
+  void noted(Watch& watch, bool good, const std::string& why);
   Deadline next_check(const Watch& watch);
 
   net::Loop& loop_;

@@ -37,13 +37,16 @@ class HealthCheck : public ::testing::Test {
     std::string models = R"({"data":[]})";
     int checks = 0;
     int model_lists = 0;
+    bool sleeping = false;
     std::string last_path;
+    std::string last_body;
   };
 
   HealthCheck() {
     config.own.health.interval = milliseconds(1000);
     config.own.health.timeout = milliseconds(500);
     config.own.health.unhealthy_after = 2;
+    config.own.health.models_interval = seconds(6);
   }
   ~HealthCheck() override { loop.run_task(checker.stop()); }
 
@@ -69,6 +72,10 @@ class HealthCheck : public ::testing::Test {
     Engine& engine = engines[target.endpoint->address().host];
     ++(want_body ? engine.model_lists : engine.checks);
     engine.last_path = target.path;
+    if (!want_body) engine.last_body = target.body;
+    if (target.path.ends_with("/is_sleeping")) {
+      co_return ProbeAnswer{200, engine.sleeping ? R"({"is_sleeping":true})" : "{}"};
+    }
     if (engine.status == 0) co_return fail(Code::kUpstreamConnect, "refused");
     if (engine.status < 0) {
       const net::OneShot<bool> gone(loop);
@@ -146,6 +153,46 @@ TEST_F(HealthCheck, AdaptersOfAHealthyEngineAreLearnt) {
   loop.advance(seconds(8));
   EXPECT_TRUE(table.current()->endpoints()[0].served->has("law-expert"));
   EXPECT_FALSE(table.current()->endpoints()[0].served->has("math-expert"));
+}
+
+TEST_F(HealthCheck, ASleepingEngineIsNoticedAndSoIsItsWaking) {
+  engines["a"].sleeping = true;
+  serve({"a"});
+  const auto endpoint = table.current()->endpoints()[0].endpoint;
+  EXPECT_TRUE(endpoint->sleeping());
+  EXPECT_EQ(endpoint->health(), Health::kHealthy);
+  engines["a"].sleeping = false;
+  checker.ask_soon(*endpoint);
+  loop.run_ready();
+  EXPECT_FALSE(endpoint->sleeping());
+  EXPECT_LT(endpoint->warm_share(loop.now(), seconds(5)), 0.2) << "its caches are cold";
+}
+
+TEST_F(HealthCheck, AnEngineThatComesBackStartsSlowlyAndIsAskedForItsModelsAtOnce) {
+  serve({"a"});
+  const auto endpoint = table.current()->endpoints()[0].endpoint;
+  EXPECT_EQ(endpoint->warm_share(loop.now(), seconds(5)), 1) << "the first engines start at once";
+  engines["a"].status = 0;
+  loop.advance(seconds(4));
+  ASSERT_EQ(health("a"), Health::kUnhealthy);
+  engines["a"].status = 200;
+  engines["a"].models = R"({"data":[{"id":"other"}]})";
+  loop.advance(milliseconds(1300));
+  EXPECT_LT(endpoint->warm_share(loop.now(), seconds(5)), 0.4);
+  EXPECT_TRUE(table.current()->endpoints()[0].served->has("other"));
+  loop.advance(seconds(5));
+  EXPECT_EQ(endpoint->warm_share(loop.now(), seconds(5)), 1);
+}
+
+TEST_F(HealthCheck, ARealRequestIsSentWhereTheBackendAsksForOne) {
+  serve({"a"});
+  config.providers.models[0].backends[0].health_request = "embeddings";
+  engines["a"].status = 400;
+  publish();
+  loop.advance(seconds(3));
+  EXPECT_EQ(engines["a"].last_path, "/base/v1/embeddings");
+  EXPECT_NE(engines["a"].last_body.find(R"("model":"m")"), std::string::npos);
+  EXPECT_EQ(health("a"), Health::kUnhealthy) << "only 200 is healthy then";
 }
 
 TEST_F(HealthCheck, AReloadStartsAndEndsChecks) {

@@ -37,7 +37,8 @@ Result<ServedModels> parse_served_models(std::string_view body) {
   ServedModels served;
   for (const json::Value entry : (*data)->elements()) {
     if (served.models.size() == limits::kServedModelsMax) break;
-    ServedModel model{string_member(entry, "id"), string_member(entry, "parent")};
+    ServedModel model{string_member(entry, "id"), string_member(entry, "parent"), {}};
+    if (entry.raw().size() <= limits::kModelCardBytesMax) model.card = std::string(entry.raw());
     if (!model.name.empty()) served.models.push_back(std::move(model));
   }
   std::sort(served.models.begin(), served.models.end(),

@@ -13,6 +13,8 @@ namespace signalbox::discovery {
 struct ServedModel {
   std::string name;    // "id"
   std::string parent;  // base model of an adapter; empty for a base model
+  // The whole entry as the engine wrote it; empty when it is longer than limits::kModelCardBytesMax.
+  std::string card;
   friend bool operator==(const ServedModel&, const ServedModel&) = default;
 };
 

@@ -60,6 +60,7 @@ struct ClientRequest {
 
 // Written by the listener from trusted headers; empty for everyone else.
 struct Identity {
+  std::string key_name;  // of the API key that the client showed; empty: none is asked for
   std::string user;
   std::vector<std::string> groups;
 };
@@ -204,6 +205,8 @@ struct Usage {
 };
 
 struct Exchange {
+  // Made by this process itself (a request of a batch): whoever made it was let in before.
+  bool inside = false;
   ClientRequest client;
   Identity identity;
   Request request;

@@ -81,6 +81,7 @@ Result<void> read_disposition(std::string_view value, FormField& field) {
     if (parameter->name.size() >= 8 &&
         equal_ignore_case(parameter->name.substr(0, 8), "filename")) {
       field.is_file = true;
+      if (parameter->name.size() == 8) field.file_name = parameter->value;
     }
   }
   return {};

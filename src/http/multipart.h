@@ -14,6 +14,7 @@ namespace signalbox::http {
 struct FormField {
   std::string name;
   bool is_file = false;   // its part has a file name
+  std::string file_name;  // as sent; empty where it is encoded (filename*)
   std::size_t begin = 0;  // of the value in the body
   std::size_t end = 0;    // one past it
 };

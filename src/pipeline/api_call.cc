@@ -88,6 +88,8 @@ Result<std::string> chat_body(const std::string& body, const config::Config& con
     SBX_TRY(const auto messages, document.root().find("messages"));
     if (!messages) return fail(Code::kInvalidArgument, "send either text or messages", "text");
     if (model) return body;
+    if (config.auto_model_names.empty())
+      return fail(Code::kInvalidArgument, "'model' is required", "model");
     json::Patch patch;
     SBX_CHECK_OK(
         patch.set_member(document.root(), "model", json::quote(config.auto_model_names.front())));

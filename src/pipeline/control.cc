@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -14,7 +15,8 @@ namespace signalbox::pipeline {
 namespace {
 
 constexpr std::chrono::milliseconds kFileCheckInterval{250};
-constexpr std::chrono::milliseconds kEndpointCheckInterval{250};
+constexpr std::chrono::milliseconds kEndpointCheckInterval{100};
+constexpr std::chrono::seconds kEngineWindowInterval{1};
 constexpr std::chrono::seconds kSpanExportInterval{1};
 constexpr std::chrono::seconds kSpanExportTimeout{10};
 constexpr std::chrono::seconds kLastSpansTimeout{2};
@@ -26,7 +28,12 @@ net::Task<Result<discovery::ProbeAnswer>> probe(http::ClientPool* clients,
   http::FetchRequest request;
   request.url = fmt::format("{}://{}{}", address.tls ? "https" : "http", net::to_string(address),
                             target.path);
-  upstream::add_credentials(target.backend, request.headers);
+  upstream::add_probe_credentials(target.backend, request.headers);
+  if (!target.body.empty()) {
+    request.method = "POST";
+    request.headers.set("Content-Type", target.content_type);
+    request.body = std::move(target.body);
+  }
   request.response_bytes_max = limits::kServedModelsBytesMax;
   auto response = co_await http::fetch(clients, std::move(request), target.deadline, cancel);
   if (!response) co_return std::unexpected(std::move(response).error());
@@ -52,11 +59,19 @@ void watch_engines(Services& services) {
     const auto set = services.endpoints.current();
     const TimePoint now = services.clock.now();
     for (const auto& entry : set->endpoints()) {
+      const discovery::Endpoint& endpoint = *entry.endpoint;
       telemetry::EngineSample sample;
-      sample.server = entry.endpoint->url();
-      sample.healthy = entry.endpoint->health() != discovery::Health::kUnhealthy;
-      sample.ejected = entry.endpoint->service(now) == discovery::Service::kEjected;
-      sample.requests_running = entry.endpoint->in_flight();
+      sample.server = endpoint.url();
+      sample.healthy = endpoint.health() != discovery::Health::kUnhealthy && !endpoint.sleeping();
+      sample.ejected = endpoint.service(now) == discovery::Service::kEjected;
+      sample.requests_running = endpoint.in_flight();
+      const int decoding = endpoint.decoding();
+      sample.requests_decoding = decoding;
+      sample.requests_prefill = std::max(0, endpoint.in_flight() - decoding);
+      if (const auto rates = services.engine_windows.rates(endpoint.url())) {
+        sample.qps = rates->qps;
+        sample.latency_avg_seconds = rates->latency_avg_seconds;
+      }
       out.push_back(std::move(sample));
     }
   });
@@ -78,11 +93,6 @@ class Control::Ticker final : public net::Timer {
   net::Loop& loop_;
   Duration interval_;
   std::function<void()> tick_;
-};
-
-struct Control::File {
-  explicit File(const std::string& path) : watcher(path) {}
-  config::Watcher watcher;
 };
 
 Control::Control(Services& services, Loader& loader)
@@ -109,11 +119,15 @@ Control::Control(Services& services, Loader& loader)
       reload();
     }
   });
-  if (!loader_.config_file().empty()) {
-    file_ = std::make_unique<File>(loader_.config_file());
+  for (const std::string& file : loader_.files()) files_.emplace_back(file);
+  if (!files_.empty()) {
     tickers_.push_back(
-        std::make_unique<Ticker>(*loop_, kFileCheckInterval, [this] { check_file(); }));
+        std::make_unique<Ticker>(*loop_, kFileCheckInterval, [this] { check_files(); }));
   }
+  tickers_.push_back(std::make_unique<Ticker>(*loop_, kEngineWindowInterval, [this] {
+    services_.engine_windows.sample(*services_.endpoints.current(), loop_->now());
+    log_engines();
+  }));
   tickers_.push_back(
       std::make_unique<Ticker>(*loop_, kEndpointCheckInterval, [this] { apply_snapshot(); }));
   const config::Tracing& tracing = services_.snapshots.current()->config->tracing;
@@ -135,7 +149,14 @@ Control::Control(Services& services, Loader& loader)
     tickers_.push_back(
         std::make_unique<Ticker>(*loop_, kSpanExportInterval, [this] { exporter_->flush(); }));
   }
+  services_.engines_changed = [this](std::function<void()> done) {
+    loop_->post([this, done = std::move(done)] {
+      apply_snapshot();
+      done();
+    });
+  };
   apply_snapshot();
+  follow_sources();
   scraper_.start();
 }
 
@@ -143,25 +164,75 @@ Control::~Control() = default;
 
 void Control::run() { loop_->run(); }
 
-void Control::check_file() {
-  if (file_->watcher.changed()) reload();
+void Control::check_files() {
+  bool changed = false;
+  for (config::Watcher& file : files_) changed |= file.changed();
+  if (changed) reload();
 }
 
 void Control::reload() {
-  if (loader_.config_file().empty()) return;
+  if (files_.empty()) return;
   if (auto loaded = loader_.load(); !loaded) {
     services_.instruments.config_reloads.with("failure").add();
     log::error("configuration not changed, the one in force stays: {}", loaded.error().message);
     return;
   }
   services_.instruments.config_reloads.with("success").add();
+  follow_sources();
   apply_snapshot();
 }
 
+void Control::follow_sources() {
+  if (loader_.discovery() == followed_) return;
+  for (const auto& source : sources_) source->stop();
+  sources_.clear();
+  followed_ = loader_.discovery();
+  if (!followed_.dns.empty() && !resolver_) resolver_ = net::make_resolver(*loop_);
+  sources_ = discovery::make_sources(*loop_, resolver_.get(), followed_);
+  found_.assign(sources_.size(), {});
+  if (sources_.empty()) loader_.found({});
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    sources_[i]->start([this, i](std::vector<discovery::Placement> placements) {
+      engines_found(i, std::move(placements));
+    });
+  }
+}
+
+void Control::engines_found(std::size_t source, std::vector<discovery::Placement> placements) {
+  found_[source] = std::move(placements);
+  std::vector<discovery::Placement> all;
+  for (const auto& list : found_) all.insert(all.end(), list.begin(), list.end());
+  loader_.found(std::move(all));
+  apply_snapshot();
+}
+
+void Control::log_engines() {
+  const auto& settings = services_.snapshots.current()->config->own.engine_metrics;
+  if (settings.log_interval.count() == 0 || loop_->now() < next_engine_log_) return;
+  next_engine_log_ = loop_->now() + settings.log_interval;
+  const auto set = services_.endpoints.current();
+  for (const auto& entry : set->endpoints()) {
+    const auto& endpoint = *entry.endpoint;
+    const auto rates = services_.engine_windows.rates(endpoint.url()).value_or(EngineRates{});
+    std::string models;
+    for (const std::size_t group : entry.groups)
+      models += (models.empty() ? "" : ",") + set->groups()[group].model;
+    log::info(
+        "engine {}: models {}, {}, {} running, {} decoding, {} finished, {:.2f} a second, "
+        "{:.3f} s a request",
+        endpoint.url(), models.empty() ? "-" : models,
+        endpoint.health() == discovery::Health::kUnhealthy ? "unhealthy"
+        : endpoint.sleeping()                              ? "sleeping"
+                                                           : "in service",
+        endpoint.in_flight(), endpoint.decoding(), endpoint.totals().finished, rates.qps,
+        rates.latency_avg_seconds);
+  }
+}
+
 void Control::apply_snapshot() {
-  const std::uint64_t version = services_.endpoints.version();
-  if (version == endpoint_version_) return;
-  endpoint_version_ = version;
+  if (services_.endpoints.version() == endpoint_version_) return;
+  loader_.refresh();  // what an engine has said about its models may be news for the configuration
+  endpoint_version_ = services_.endpoints.version();
   health_.apply(*services_.endpoints.current());
 }
 
@@ -181,6 +252,7 @@ net::Task<void> Control::post_spans(std::string body, std::function<void(bool)> 
 }
 
 net::Task<void> Control::stop_checks() {
+  for (const auto& source : sources_) source->stop();
   co_await health_.stop();
   co_await scraper_.stop();
   co_await tasks_.join();

@@ -8,9 +8,12 @@
 
 #include "discovery/health.h"
 #include "discovery/scraper.h"
+#include "discovery/sources.h"
 #include "http/client.h"
 #include "net/loop.h"
 #include "net/network.h"
+#include "net/resolver.h"
+#include "pipeline/engine_window.h"
 #include "pipeline/loader.h"
 #include "pipeline/services.h"
 #include "telemetry/otlp.h"
@@ -37,8 +40,12 @@ class Control {
   class Ticker;
 
   void reload();
-  void check_file();
+  void check_files();
   void apply_snapshot();
+  // Sources of engines that the configuration names, if they are other ones than those that run.
+  void follow_sources();
+  void engines_found(std::size_t source, std::vector<discovery::Placement> placements);
+  void log_engines();
   void send_spans(std::string body, std::function<void(bool)> done);
   net::Task<void> post_spans(std::string body, std::function<void(bool)> done);
   net::Task<void> stop_checks();
@@ -58,8 +65,12 @@ class Control {
   std::unique_ptr<net::SignalWatch> signals_;
   std::vector<std::unique_ptr<Ticker>> tickers_;
   std::uint64_t endpoint_version_ = 0;
-  struct File;
-  std::unique_ptr<File> file_;
+  std::vector<config::Watcher> files_;
+  std::unique_ptr<net::Resolver> resolver_;  // before the sources that ask it
+  config::Discovery followed_;
+  std::vector<std::unique_ptr<discovery::Discovery>> sources_;
+  std::vector<std::vector<discovery::Placement>> found_;  // by source
+  TimePoint next_engine_log_;
 };
 
 }  // namespace signalbox::pipeline

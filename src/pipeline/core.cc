@@ -70,7 +70,7 @@ net::Task<void> Core::finish(Deadline deadline) {
     co_await extproc_->drain(Deadline::after(loop_->now(), left));
   }
   flush_->unlink();
-  pipeline_.close();
+  co_await pipeline_.close();
   pipeline_.flush_access_log();
   loop_->post([this] { loop_->stop(); });
 }

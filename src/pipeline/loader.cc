@@ -48,12 +48,25 @@ int encoder_threads(const config::Config& config) {
 
 }  // namespace
 
+ConfigSource config_file_source(const std::string& file) {
+  ConfigSource source;
+  if (file.empty()) {
+    source.name = "embedded default";
+    source.load = [] {
+      return config::load_text(config::embedded_default_yaml(), "embedded default");
+    };
+    return source;
+  }
+  source.name = file;
+  source.files = {file};
+  source.load = [file] { return config::load_file(file); };
+  return source;
+}
+
 Result<std::shared_ptr<const config::Config>> Loader::read() {
-  auto loaded = config_file_.empty()
-                    ? config::load_text(config::embedded_default_yaml(), "embedded default")
-                    : config::load_file(config_file_);
+  auto loaded = source_.load();
   if (!loaded) return std::unexpected(std::move(loaded).error());
-  log::info("configuration {}: {}", config_file_.empty() ? "embedded default" : config_file_,
+  log::info("configuration {}: {}", source_.name,
             config::generation_words(loaded->config->generation));
   for (const auto& finding : loaded->findings) log::warning("{}", config::to_text(finding));
   return loaded->config;
@@ -87,16 +100,47 @@ Result<void> Loader::load() {
   SBX_TRY(config, engines_.apply(std::move(config)));
   load_models(*config);
   const signals::Models models{.encoder = encoder_.get(), .language = language_.get()};
-  SBX_TRY(auto snapshot,
-          build_snapshot(std::move(config), epoch_ + 1, models, encoder_pool_.get()));
+  SBX_TRY(compiled_,
+          build_snapshot(config, epoch_ + 1, models, encoder_pool_.get(), compiled_.get()));
+  base_ = std::move(config);
   ++epoch_;
-  services_.endpoints.publish(*snapshot->config);
-  services_.connections.max.store(snapshot->config->own.limits.connections_max);
-  services_.snapshots.publish(std::move(snapshot));
+  publish();
+  services_.connections.max.store(base_->own.limits.connections_max);
   services_.instruments.config_epoch.set(static_cast<double>(epoch_));
   services_.instruments.config_loaded.set(
       std::chrono::duration<double>(services_.clock.unix_time()).count());
   return {};
+}
+
+void Loader::found(std::vector<discovery::Placement> placements) {
+  found_ = std::move(placements);
+  publish();
+}
+
+std::shared_ptr<const config::Config> Loader::merge() {
+  std::vector<discovery::Placement> placements = found_;
+  for (const config::BackendRef& engine : base_->providers.engines)
+    placements.push_back({{}, engine});
+  return discovery::merge_engines(base_, placements, *services_.endpoints.current(), seen_);
+}
+
+void Loader::refresh() {
+  const auto merged = merge();
+  if (merged->providers == services_.snapshots.current()->config->providers) return;
+  publish();
+}
+
+// The endpoint table goes first: a request that sees a new model finds its engines.
+void Loader::publish() {
+  const auto merged = merge();
+  auto watched = discovery::fixed_placements(*merged);
+  for (const auto& placement : found_) {
+    if (placement.model.empty()) watched.push_back(placement);
+  }
+  services_.endpoints.publish(*merged, watched);
+  for (const auto& model : merged->providers.models)
+    services_.instruments.incoming_requests.with(model.name);
+  services_.snapshots.publish(merged == base_ ? compiled_ : with_engines(*compiled_, merged));
 }
 
 }  // namespace signalbox::pipeline

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 #include <string_view>
+#include <vector>
 
 #include "api/models_list.h"
 #include "json/writer.h"
@@ -15,10 +17,18 @@ namespace {
 
 bool is_usable(const discovery::Endpoint& endpoint, TimePoint now) {
   return endpoint.health() != discovery::Health::kUnhealthy && !endpoint.draining() &&
-         endpoint.service(now) != discovery::Service::kEjected;
+         !endpoint.sleeping() && endpoint.service(now) != discovery::Service::kEjected;
 }
 
-LocalAnswer health(const Services&, const Snapshot&) { return {.body = R"({"status":"healthy"})"}; }
+LocalAnswer health(const Services&, const Snapshot& snapshot) {
+  LocalAnswer answer;
+  json::Writer out(answer.body);
+  out.begin_object().key("status").string("healthy");
+  const std::string& dynamic = snapshot.config->own.dynamic_config;
+  if (!dynamic.empty()) out.key("dynamic_config").raw(dynamic);
+  out.end_object();
+  return answer;
+}
 
 // Ready means: a request sent now would be routed. Not while draining, and not while no engine at all is usable.
 LocalAnswer readiness(const Services& services, const Snapshot& snapshot) {
@@ -56,6 +66,51 @@ LocalAnswer metrics(const Services& services, const Snapshot&) {
   return answer;
 }
 
+std::int64_t now_seconds(const Services& services) {
+  return std::chrono::duration_cast<std::chrono::seconds>(services.clock.unix_time()).count();
+}
+
+// What engines say about a model, where one says it.
+using Cards = std::map<std::string_view, const discovery::ServedModel*, std::less<>>;
+
+Cards cards_of(const discovery::EndpointSet& set) {
+  Cards cards;
+  for (const auto& entry : set.endpoints()) {
+    if (!entry.served) continue;
+    for (const auto& served : entry.served->models) cards.try_emplace(served.name, &served);
+  }
+  return cards;
+}
+
+std::vector<api::ListedModel> listed_models(const Snapshot& snapshot, const Services& services) {
+  const auto set = services.endpoints.current();
+  const Cards cards = cards_of(*set);
+  std::vector<api::ListedModel> listed;
+  std::set<std::string, std::less<>> seen;
+  const auto add = [&](std::string_view name, std::string_view owner, std::string_view parent) {
+    if (name.empty() || !seen.emplace(name).second) return;
+    const auto card = cards.find(name);
+    listed.push_back({.id = std::string(name),
+                      .owned_by = std::string(owner),
+                      .root = {},
+                      .parent = std::string(parent),
+                      .card = card == cards.end() ? std::string() : card->second->card});
+  };
+  const config::Config& config = *snapshot.config;
+  for (const auto& entrypoint : config.entrypoints) {
+    for (const auto& name : entrypoint.model_names) add(name, "signalbox", {});
+  }
+  for (const auto& name : config.auto_model_names) add(name, "signalbox", {});
+  for (const auto& model : config.providers.models) {
+    if (model.backends.empty()) continue;
+    const auto& backend = model.backends.front();
+    add(model.name, backend.provider.empty() ? "vllm" : std::string_view(backend.name), {});
+    for (const auto& lora : model.loras) add(lora.name, "vllm", model.name);
+  }
+  for (const auto& [name, served] : cards) add(name, "vllm", served->parent);
+  return listed;
+}
+
 LocalAnswer models(const Services& services, const Snapshot& snapshot) {
   return {.body = model_list(snapshot, services)};
 }
@@ -70,38 +125,31 @@ constexpr std::array kPaths = {
     Path{"/ready", readiness},  Path{"/version", version}, Path{"/metrics", metrics},
 };
 
+// Names may hold slashes, as hubs' do.
+Result<LocalAnswer> one_model(const exchange::ClientRequest& client, const Services& services,
+                              const Snapshot& snapshot, const std::string& name) {
+  if (client.method != "GET" && client.method != "HEAD")
+    return fail(Code::kMethodNotAllowed, "/v1/models/NAME answers GET only");
+  for (const auto& model : listed_models(snapshot, services)) {
+    if (model.id == name)
+      return LocalAnswer{.body = api::model_entry(model, now_seconds(services))};
+  }
+  return fail(Code::kModelNotFound, fmt::format("The model '{}' does not exist.", name), "model");
+}
+
 }  // namespace
 
 std::string model_list(const Snapshot& snapshot, const Services& services) {
-  const auto created =
-      std::chrono::duration_cast<std::chrono::seconds>(services.clock.unix_time()).count();
-  std::vector<api::ListedModel> listed;
-  std::set<std::string, std::less<>> seen;
-  const auto add = [&](std::string_view name, std::string_view owner, std::string_view parent) {
-    if (name.empty() || !seen.emplace(name).second) return;
-    listed.push_back(
-        {.id = std::string(name), .owned_by = std::string(owner), .parent = std::string(parent)});
-  };
-  const config::Config& config = *snapshot.config;
-  for (const auto& entrypoint : config.entrypoints) {
-    for (const auto& name : entrypoint.model_names) add(name, "signalbox", {});
-  }
-  for (const auto& name : config.auto_model_names) add(name, "signalbox", {});
-  for (const auto& model : config.providers.models) {
-    if (model.backends.empty()) continue;
-    add(model.name, "vllm", {});
-    for (const auto& lora : model.loras) add(lora.name, "vllm", model.name);
-  }
-  const auto set = services.endpoints.current();
-  for (const auto& entry : set->endpoints()) {
-    if (!entry.served) continue;
-    for (const auto& served : entry.served->models) add(served.name, "vllm", served.parent);
-  }
-  return api::models_list(listed, created);
+  return api::models_list(listed_models(snapshot, services), now_seconds(services));
 }
 
 Result<std::optional<LocalAnswer>> answer_locally(const exchange::ClientRequest& client,
                                                   Services& services, const Snapshot& snapshot) {
+  constexpr std::string_view kModel = "/v1/models/";
+  if (client.path.starts_with(kModel) && client.path.size() > kModel.size()) {
+    SBX_TRY(auto answer, one_model(client, services, snapshot, client.path.substr(kModel.size())));
+    return answer;
+  }
   for (const auto& [path, answer] : kPaths) {
     if (client.path != path) continue;
     if (client.method != "GET" && client.method != "HEAD") {

@@ -76,8 +76,10 @@ std::vector<exchange::Candidate> candidates_of(const config::Config& config,
   return candidates;
 }
 
-exchange::Candidate candidate_of(std::string_view requested, const config::Target& target) {
+exchange::Candidate candidate_of(std::string_view requested, const config::Target& target,
+                                 bool is_alias) {
   auto candidate = make_candidate(target);
+  if (is_alias) return candidate;
   // The client's own name for it is what its answers, headers and metrics should show.
   if (target.adapter.empty() && requested != target.model->provider_model_id) {
     candidate.public_name = std::string(requested);

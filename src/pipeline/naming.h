@@ -26,7 +26,8 @@ Name resolve(const config::Config& config, std::string_view requested);
 std::vector<exchange::Candidate> candidates_of(const config::Config& config,
                                                const exchange::Decision& decision);
 
-// A concrete name goes where it says; its reasoning fields stay the client's.
-exchange::Candidate candidate_of(std::string_view requested, const config::Target& target);
+// A concrete name goes where it says; its reasoning fields stay the client's. An alias is shown as the model it stands for.
+exchange::Candidate candidate_of(std::string_view requested, const config::Target& target,
+                                 bool is_alias = false);
 
 }  // namespace signalbox::pipeline

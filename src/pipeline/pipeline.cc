@@ -2,15 +2,20 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "api/error_body.h"
 #include "base/hash.h"
 #include "pipeline/api_embed.h"
 #include "pipeline/api_routes.h"
+#include "pipeline/cors.h"
+#include "pipeline/engine_routes.h"
 #include "pipeline/local.h"
 #include "pipeline/naming.h"
+#include "pipeline/office.h"
 #include "pipeline/own_answer.h"
+#include "pipeline/query.h"
 #include "pipeline/response_headers.h"
 #include "plugins/plugins.h"
 #include "request/read_request.h"
@@ -18,6 +23,9 @@
 
 namespace signalbox::pipeline {
 namespace {
+
+// What a busy router asks of clients: its queues empty in seconds or not at all.
+constexpr std::chrono::seconds kBusyRetryAfter{1};
 
 std::unexpected<Error> unknown_model(const std::string& model) {
   return fail(Code::kModelNotFound,
@@ -29,6 +37,24 @@ bool shows_category(const config::Config& config, const exchange::ClientRequest&
   // only where a domain rule exists, because demand() knows no other domain leaves.
   return config.own.http.response_headers != config::HeaderSet::kV03 ||
          client.headers.get("x-vsr-debug") == "true";
+}
+
+// For a request that only one engine may answer: all others count as tried.
+std::vector<const discovery::Endpoint*> all_but(const discovery::Endpoint& wanted,
+                                                const discovery::EndpointSet& set,
+                                                std::span<const discovery::Endpoint* const> tried) {
+  std::vector<const discovery::Endpoint*> others(tried.begin(), tried.end());
+  for (const auto& entry : set.endpoints()) {
+    if (entry.endpoint.get() != &wanted) others.push_back(entry.endpoint.get());
+  }
+  return others;
+}
+
+// Keys come from clients: nothing of them may break a line.
+std::string printable(std::string_view text) {
+  std::string out(text.substr(0, limits::kAccessLogFieldBytesMax));
+  std::ranges::replace_if(out, [](char c) { return c < 0x20 || c > 0x7e; }, '?');
+  return out;
 }
 
 http::ResponseStart start_of(int status, http::Headers headers, std::size_t body_bytes) {
@@ -48,8 +74,10 @@ Pipeline::Pipeline(Services& services, net::Loop& loop, net::Network& network, s
       snapshots_(services.snapshots),
       endpoints_(services.endpoints),
       clients_(loop, network),
-      upstream_(loop, clients_, random_, services.instruments) {
+      upstream_(loop, clients_, random_, services.instruments),
+      waiting_room_(loop) {
   if (services_.access_log) access_log_.emplace(*services_.access_log);
+  if (services_.routing_log) routing_log_.emplace(*services_.routing_log);
 }
 
 std::shared_ptr<const listener::ConnectionSettings> Pipeline::connection_settings() {
@@ -57,12 +85,17 @@ std::shared_ptr<const listener::ConnectionSettings> Pipeline::connection_setting
 }
 
 void Pipeline::flush_access_log() {
-  if (!access_log_) return;
-  access_log_->flush();
-  services_.instruments.access_log_dropped.add(access_log_->take_dropped());
+  for (auto* log : {&access_log_, &routing_log_}) {
+    if (!*log) continue;
+    (*log)->flush();
+    services_.instruments.access_log_dropped.add((*log)->take_dropped());
+  }
 }
 
-void Pipeline::close() { clients_.close_idle(); }
+net::Task<void> Pipeline::close() {
+  co_await upstream_.close();
+  clients_.close_idle();
+}
 
 void Pipeline::rejected(const Error& error) {
   services_.instruments.http_responses
@@ -83,25 +116,47 @@ net::Task<void> Pipeline::finish(Flow* flow) {
   record(*flow);
 }
 
+namespace {
+
+// Below a prefix everything answers as without it: ingresses that do not strip theirs.
+void strip_root(exchange::ClientRequest& client, const std::string& root) {
+  if (root.empty() || !client.path.starts_with(root)) return;
+  if (client.path.size() == root.size()) {
+    client.path = "/";
+  } else if (client.path[root.size()] == '/') {
+    client.path.erase(0, root.size());
+  }
+}
+
+// The one question to a model without a body.
+bool lists_voices(const exchange::ClientRequest& client) {
+  return client.method == "GET" && client.path == "/v1/audio/voices";
+}
+
+// ?model=, else the default, else the only model there is.
+std::string model_of_query(const exchange::ClientRequest& client, const config::Config& config) {
+  if (auto named = query_value(client.query, "model")) return *std::move(named);
+  const auto& providers = config.providers;
+  if (!providers.default_model.empty()) return providers.default_model;
+  return providers.models.size() == 1 ? providers.models.front().name : std::string();
+}
+
+// Probes and scrapes come without keys.
+bool is_open_path(std::string_view path) {
+  return path == "/health" || path == "/ready" || path == "/metrics" || path == "/version";
+}
+
+}  // namespace
+
 // The order of the stages. Cheap before dear: whatever can answer or refuse without a model runs before one.
 net::Task<Result<void>> Pipeline::run(Flow* flow) {
   auto& exchange = flow->exchange;
-  // Ours first: no body is judged, nothing can be wrong with it.
-  SBX_CO_TRY(auto local, answer_locally(exchange.client, services_, *flow->snapshot));
-  if (local) {
-    exchange.path = exchange::ResponsePath::kLocal;
-    co_return co_await send(flow, local->status, answer_headers(*flow, local->content_type),
-                            std::move(local->body));
-  }
-  // Tools of the operator: they judge a request without sending it anywhere.
-  if (is_api_path(exchange.client.path)) {
-    exchange.path = exchange::ResponsePath::kLocal;
-    const ApiCall call{exchange.client, exchange.identity, *flow->snapshot, loop_};
-    SBX_CO_TRY(auto body, co_await answer_api(call));
-    co_return co_await send(flow, 200, answer_headers(*flow, "application/json"), std::move(body));
-  }
+  strip_root(exchange.client, flow->config().own.root_path);
+  SBX_CO_TRY(const bool answered, co_await answer_without_model(flow));
+  if (answered) co_return Result<void>{};
   // The engine must see what we judged, so the whole body is validated before anything looks at it.
   SBX_CO_CHECK_OK(read(*flow));
+  SBX_CO_CHECK_OK(pin(*flow));
   // Our own embeddings cost no engine.
   if (asks_built_in_embedding(exchange.request, flow->config())) {
     exchange.path = exchange::ResponsePath::kLocal;
@@ -122,6 +177,111 @@ net::Task<Result<void>> Pipeline::run(Flow* flow) {
   co_return co_await forward(flow);
 }
 
+Result<void> Pipeline::let_in(Flow& flow) {
+  auto& client = flow.exchange.client;
+  if (is_open_path(client.path)) return {};
+  if (flow.exchange.inside) {
+    flow.admission = flow.snapshot->access->in_name_of(flow.exchange.identity.key_name);
+    return {};
+  }
+  auto admitted = flow.snapshot->access->admit(client.headers, loop_.now());
+  if (!admitted) {
+    flow.retry_after = admitted.error().retry_after;
+    return std::unexpected(std::move(admitted).error().error);
+  }
+  flow.admission = *std::move(admitted);
+  if (const auto* key = flow.admission.key()) flow.exchange.identity.key_name = key->name;
+  return {};
+}
+
+net::Task<Result<bool>> Pipeline::answer_without_model(Flow* flow) {
+  auto& exchange = flow->exchange;
+  // Browsers ask before they send a key.
+  if (auto headers = preflight_headers(flow->config().own.cors, exchange.client)) {
+    exchange.path = exchange::ResponsePath::kLocal;
+    SBX_CO_CHECK_OK(co_await send(flow, 204, *std::move(headers), {}));
+    co_return true;
+  }
+  // Nothing is done for strangers.
+  SBX_CO_CHECK_OK(let_in(*flow));
+  // Ours first: no body is judged, nothing can be wrong with it.
+  SBX_CO_TRY(auto local, answer_locally(exchange.client, services_, *flow->snapshot));
+  if (local) {
+    exchange.path = exchange::ResponsePath::kLocal;
+    SBX_CO_CHECK_OK(co_await send(flow, local->status, answer_headers(*flow, local->content_type),
+                                  std::move(local->body)));
+    co_return true;
+  }
+  // What is said to one engine, or about engines, is no work for a model.
+  if (is_engine_path(exchange.client.path)) {
+    exchange.path = exchange::ResponsePath::kLocal;
+    const EngineCall call{exchange.client, services_, clients_, flow->gone};
+    SBX_CO_TRY(auto answer, co_await answer_engine_call(call));
+    SBX_CO_CHECK_OK(co_await send(flow, answer.status, answer_headers(*flow, answer.content_type),
+                                  std::move(answer.body)));
+    co_return true;
+  }
+  if (services_.office != nullptr && batch::is_batch_path(exchange.client.path)) {
+    exchange.path = exchange::ResponsePath::kLocal;
+    SBX_CO_CHECK_OK(co_await answer_office(flow));
+    co_return true;
+  }
+  // Tools of the operator: they judge a request without sending it anywhere.
+  if (is_api_path(exchange.client.path)) {
+    exchange.path = exchange::ResponsePath::kLocal;
+    const ApiCall call{exchange.client, exchange.identity, *flow->snapshot, loop_};
+    SBX_CO_TRY(auto body, co_await answer_api(call));
+    SBX_CO_CHECK_OK(
+        co_await send(flow, 200, answer_headers(*flow, "application/json"), std::move(body)));
+    co_return true;
+  }
+  co_return false;
+}
+
+// Files are read and written on the office's thread; large ones come over in pieces, so that no core waits for a disk.
+net::Task<Result<void>> Pipeline::answer_office(Flow* flow) {
+  auto& client = flow->exchange.client;
+  batch::Call call;
+  call.method = client.method == "HEAD" ? "GET" : client.method;
+  call.path = client.path;
+  call.query = client.query;
+  call.content_type = std::string(client.headers.get("content-type"));
+  call.body = std::move(client.body);
+  call.owner = flow->exchange.identity.key_name;
+  SBX_CO_TRY(auto reply, co_await services_.office->ask(std::move(call), &loop_, client.deadline));
+  if (reply.content_of.empty()) {
+    co_return co_await send(flow, 200, answer_headers(*flow, "application/json"),
+                            std::move(reply.body));
+  }
+  flow->status = 200;
+  SBX_CO_CHECK_OK(co_await flow->sink.start(
+      start_of(200, answer_headers(*flow, "application/octet-stream"), reply.content_bytes), {}));
+  for (std::uint64_t at = 0; at < reply.content_bytes;) {
+    SBX_CO_TRY(const std::string piece,
+               co_await services_.office->read(reply.content_of, at, &loop_, client.deadline));
+    if (piece.empty()) co_return fail(Code::kIo, "the file became shorter");
+    at += piece.size();
+    SBX_CO_CHECK_OK(co_await flow->sink.write(piece));
+  }
+  flow->exchange.usage.body_bytes = reply.content_bytes;
+  co_return co_await flow->sink.finish();
+}
+
+// ?id= names the engine that must answer. It is ours, so the engine does not see it.
+Result<void> Pipeline::pin(Flow& flow) {
+  auto& client = flow.exchange.client;
+  flow.set = endpoints_.set();
+  if (client.query.empty()) return {};
+  const auto id = query_value(client.query, "id");
+  if (!id) return {};
+  const auto* entry = flow.set->find_id(*id);
+  if (entry == nullptr)
+    return fail(Code::kNotFound, "no engine has this id; GET /engines lists them", "id");
+  flow.pinned = entry->endpoint;
+  client.query = query_without(client.query, "id");
+  return {};
+}
+
 Result<void> Pipeline::read(Flow& flow) {
   auto& exchange = flow.exchange;
   // A known path with a wrong method is told so, whatever its body is.
@@ -131,22 +291,36 @@ Result<void> Pipeline::read(Flow& flow) {
   }
   SBX_TRY(exchange.request, request::read_request(exchange.client));
   if (!exchange.request.model.empty()) return {};
+  if (lists_voices(exchange.client)) {
+    exchange.request.model = model_of_query(exchange.client, flow.config());
+    if (!exchange.request.model.empty()) return {};
+    return fail(Code::kInvalidArgument, "name a model: /v1/audio/voices?model=NAME", "model");
+  }
   if (!known) {
     return fail(Code::kNotFound, fmt::format("Unknown path {} for {}", exchange.client.path,
                                              exchange.client.method));
   }
   // Endpoints where the model may be left out go where the default is.
-  exchange.request.model = flow.config().providers.default_model;
-  return {};
+  exchange.request.model = model_of_query(exchange.client, flow.config());
+  if (!exchange.request.model.empty()) return {};
+  return fail(Code::kInvalidArgument, "you must name a model: 'model' is required", "model");
 }
 
 net::Task<Result<void>> Pipeline::decide(Flow* flow) {
   auto& exchange = flow->exchange;
   const Name name = resolve(flow->config(), exchange.request.model);
+  // Also of models that nobody serves: autoscalers wake one because somebody asks for it.
+  services_.instruments.incoming_requests
+      .with(name.target ? name.target->shown_name() : exchange.request.model)
+      .add();
   if (name.kind == NameKind::kUnknown) co_return unknown_model(exchange.request.model);
-  services_.instruments.incoming_requests.with(exchange.request.model).add();
+  if (!flow->admission.may_use(exchange.request.model)) {
+    co_return fail(Code::kPermissionDenied, "this API key may not use this model", "model");
+  }
   if (name.kind == NameKind::kConcrete) {
-    exchange.candidates.push_back(candidate_of(exchange.request.model, *name.target));
+    exchange.candidates.push_back(
+        candidate_of(exchange.request.model, *name.target,
+                     flow->config().providers.aliases.contains(exchange.request.model)));
     co_return Result<void>{};
   }
   flow->recipe = name.recipe;
@@ -188,6 +362,23 @@ net::Task<Result<void>> Pipeline::answer_fast(Flow* flow) {
   co_return co_await send(flow, 200, answer_headers(*flow, type), std::move(body));
 }
 
+// Only where the configuration says how much an engine takes; elsewhere engines queue for themselves.
+net::Task<Result<void>> Pipeline::wait_for_room(Flow* flow) {
+  const config::Queue& queue = flow->config().own.queue;
+  flow->set = endpoints_.set();
+  if (queue.engine_requests_max <= 0) co_return Result<void>{};
+  const auto has_room = [flow, this, most = queue.engine_requests_max] {
+    flow->set = endpoints_.set();  // engines may have come while it waited
+    return balancer::has_room(flow->exchange.candidates, *flow->set, most, loop_.now());
+  };
+  upstream::WaitingRoom::Visitor visitor(flow->exchange.candidates.front().public_name, has_room,
+                                         &flow->gone);
+  auto entered =
+      co_await waiting_room_.enter(std::move(visitor), &queue, flow->exchange.client.deadline);
+  if (!entered) flow->retry_after = kBusyRetryAfter;
+  co_return entered;
+}
+
 net::Task<Result<void>> Pipeline::forward(Flow* flow) {
   auto& exchange = flow->exchange;
   const config::Config& config = flow->config();
@@ -195,10 +386,11 @@ net::Task<Result<void>> Pipeline::forward(Flow* flow) {
   flow->moments.routed_at = loop_.now();
   const telemetry::InFlight in_flight(
       services_.instruments.inflight.with(exchange.candidates.front().public_name));
-  const auto set = endpoints_.set();
+  SBX_CO_CHECK_OK(co_await wait_for_room(flow));
+  const auto& set = flow->set;
   const bool add_usage = exchange.request.stream && !exchange.request.include_usage;
   upstream::Sending sending{.exchange = &exchange, .config = &config};
-  sending.choose = chooser(exchange, *set);
+  sending.choose = chooser(*flow, *set);
   sending.report = [this, &set](discovery::Endpoint& endpoint, discovery::Outcome outcome) {
     report(*set, endpoint, outcome);
   };
@@ -207,6 +399,7 @@ net::Task<Result<void>> Pipeline::forward(Flow* flow) {
   SBX_CO_TRY(auto live, co_await upstream_.send(std::move(sending)));
 
   flow->status = live.head.status;
+  live.choice.in_flight.answering();
   response::Observer observer(
       {.endpoint = exchange.request.endpoint,
        .received_at = exchange.client.received_at,
@@ -217,10 +410,14 @@ net::Task<Result<void>> Pipeline::forward(Flow* flow) {
   options.request_id = exchange.client.request_id;
   options.idle_timeout = config.own.limits.stream_idle_timeout;
   options.total = exchange.client.deadline;
-  add_response_headers(header_inputs(*flow), options.headers_set);
+  add_edge_headers(*flow, options.headers_set);
   auto relayed = co_await response::relay(&live.lease, std::move(live.head), &flow->sink, &observer,
                                           &loop_.clock(), std::move(options));
   exchange.usage = observer.usage();
+  live.choice.in_flight.finish(loop_.now());
+  waiting_room_.look();
+  flow->admission.charge_tokens(exchange.usage.prompt_tokens + exchange.usage.completion_tokens,
+                                loop_.now());
   if (!relayed && relayed.error().code != Code::kCancelled) {
     // The engine broke off after its head: its attempt did not succeed after all.
     exchange.attempts[*exchange.answered].error = relayed.error().code;
@@ -237,11 +434,24 @@ void Pipeline::report(const discovery::EndpointSet& set, discovery::Endpoint& en
   }
 }
 
-upstream::Choose Pipeline::chooser(exchange::Exchange& exchange,
-                                   const discovery::EndpointSet& set) {
+// The line that tests of vLLM Production Stack read, in their words.
+void Pipeline::log_routing(const exchange::ClientRequest& client,
+                           const std::optional<std::string>& session,
+                           const discovery::Endpoint& endpoint) {
+  if (!routing_log_) return;
+  const auto unix_seconds = std::chrono::duration<double>(loop_.clock().unix_time()).count();
+  const auto took = std::chrono::duration<double>(loop_.now() - client.received_at).count();
+  routing_log_->append_text(
+      fmt::format("Routing request {} with session id {} to {} at {:.6f}, process time = {:.6f}",
+                  client.request_id, session ? printable(*session) : "None", endpoint.url(),
+                  unix_seconds, took));
+}
+
+upstream::Choose Pipeline::chooser(Flow& flow, const discovery::EndpointSet& set) {
+  auto& exchange = flow.exchange;
   auto session = balancer::session_key(exchange.client, exchange.request, set.balancer());
   const int priority = balancer::priority(exchange.client, set.balancer());
-  return [this, &exchange, &set, session = std::move(session), priority,
+  return [this, &flow, &exchange, &set, session = std::move(session), priority,
           prompt = balancer::Prompt(exchange)](
              std::span<const discovery::Endpoint* const> excluded) -> Result<upstream::Choice> {
     balancer::Context context;
@@ -255,8 +465,12 @@ upstream::Choose Pipeline::chooser(exchange::Exchange& exchange,
     context.prompt = &prompt;
     context.streams = exchange.request.stream;
     context.priority = priority;
-    SBX_TRY(auto pick, balancer_.pick(exchange.candidates, context, excluded));
+    auto picked = flow.pinned == nullptr ? balancer_.pick(exchange.candidates, context, excluded)
+                                         : balancer_.pick(exchange.candidates, context,
+                                                          all_but(*flow.pinned, set, excluded));
+    SBX_TRY(auto pick, std::move(picked));
     exchange.route = {pick.policy, pick.prompt_tokens, pick.cached_tokens};
+    log_routing(exchange.client, session, *pick.replica->endpoint);
     upstream::Choice choice;
     choice.candidate = pick.candidate;
     choice.replica = pick.replica;
@@ -276,8 +490,14 @@ HeaderInputs Pipeline::header_inputs(const Flow& flow) {
 http::Headers Pipeline::answer_headers(const Flow& flow, std::string_view content_type) const {
   http::Headers headers;
   headers.add("Content-Type", std::string(content_type));
-  add_response_headers(header_inputs(flow), headers);
+  add_edge_headers(flow, headers);
   return headers;
+}
+
+void Pipeline::add_edge_headers(const Flow& flow, http::Headers& headers) const {
+  add_response_headers(header_inputs(flow), headers);
+  flow.admission.add_headers(headers, loop_.now());
+  add_cors_headers(flow.config().own.cors, flow.exchange.client, headers);
 }
 
 net::Task<Result<void>> Pipeline::send(Flow* flow, int status, http::Headers headers,
@@ -300,8 +520,14 @@ net::Task<void> Pipeline::fail_request(Flow* flow, Error error) {
   const bool messages = exchange.request.endpoint == exchange::Endpoint::kMessages;
   std::string body =
       messages ? api::anthropic_error(error, exchange.client.request_id) : api::openai_error(error);
-  static_cast<void>(
-      co_await send(flow, status, answer_headers(*flow, "application/json"), std::move(body)));
+  auto headers = answer_headers(*flow, "application/json");
+  if (error.code == Code::kUnauthenticated) headers.set("www-authenticate", "Bearer");
+  if (flow->retry_after.count() == 0 && status == 503) flow->retry_after = kBusyRetryAfter;
+  if (flow->retry_after.count() > 0) {
+    const auto wait = std::chrono::ceil<std::chrono::seconds>(flow->retry_after).count();
+    headers.set("retry-after", std::to_string(wait));
+  }
+  static_cast<void>(co_await send(flow, status, std::move(headers), std::move(body)));
 }
 
 void Pipeline::record(const Flow& flow) {

@@ -19,6 +19,7 @@
 #include "pipeline/understand.h"
 #include "telemetry/access_log.h"
 #include "upstream/attempts.h"
+#include "upstream/waiting_room.h"
 
 namespace signalbox::pipeline {
 
@@ -39,8 +40,8 @@ class Pipeline final : public listener::Handler, public listener::ProxyHandler {
 
   std::shared_ptr<const listener::ConnectionSettings> connection_settings();
   void flush_access_log();
-  // Idle upstream connections are closed; call when no request is left.
-  void close();
+  // Questions to silent engines end, idle upstream connections are closed; call when no request is left.
+  net::Task<void> close();
 
  private:
   // One request under way: the exchange, and what the stages around it need.
@@ -55,14 +56,24 @@ class Pipeline final : public listener::Handler, public listener::ProxyHandler {
     Moments moments;
     int status = 0;
     std::optional<Code> error;
+    Admission admission;                                // of the client's key
+    Duration retry_after{};                             // said beside an error; zero: nothing
+    std::shared_ptr<const discovery::Endpoint> pinned;  // ?id=: only this engine will do
+    std::shared_ptr<const discovery::EndpointSet> set;  // what is routed by
 
     const config::Config& config() const { return *snapshot->config; }
   };
 
   net::Task<void> finish(Flow* flow);
   net::Task<Result<void>> run(Flow* flow);
+  // Answers that need no model. True when one was sent.
+  net::Task<Result<bool>> answer_without_model(Flow* flow);
+  Result<void> let_in(Flow& flow);
+  Result<void> pin(Flow& flow);
+  net::Task<Result<void>> wait_for_room(Flow* flow);
   Result<void> read(Flow& flow);
   net::Task<Result<void>> decide(Flow* flow);
+  net::Task<Result<void>> answer_office(Flow* flow);
   net::Task<Result<void>> answer_fast(Flow* flow);
   net::Task<Result<void>> forward(Flow* flow);
   // hand_over.cc
@@ -74,8 +85,11 @@ class Pipeline final : public listener::Handler, public listener::ProxyHandler {
   net::Task<void> fail_request(Flow* flow, Error error);
   void report(const discovery::EndpointSet& set, discovery::Endpoint& endpoint,
               discovery::Outcome outcome);
-  upstream::Choose chooser(exchange::Exchange& exchange, const discovery::EndpointSet& set);
+  upstream::Choose chooser(Flow& flow, const discovery::EndpointSet& set);
+  void log_routing(const exchange::ClientRequest& client, const std::optional<std::string>& session,
+                   const discovery::Endpoint& endpoint);
   static HeaderInputs header_inputs(const Flow& flow);
+  void add_edge_headers(const Flow& flow, http::Headers& headers) const;
   http::Headers answer_headers(const Flow& flow, std::string_view content_type) const;
   void record(const Flow& flow);
 
@@ -87,8 +101,10 @@ class Pipeline final : public listener::Handler, public listener::ProxyHandler {
   http::ClientPool clients_;
   balancer::Balancer balancer_;
   upstream::Upstream upstream_;
+  upstream::WaitingRoom waiting_room_;
   StatePool states_;
   std::optional<telemetry::AccessLog> access_log_;
+  std::optional<telemetry::AccessLog> routing_log_;
 };
 
 // The admin door: metrics, health and the other local answers, nothing else.

@@ -14,6 +14,7 @@
 #include "pipeline/core.h"
 #include "pipeline/extproc_options.h"
 #include "pipeline/loader.h"
+#include "pipeline/office.h"
 #include "telemetry/process_metrics.h"
 
 namespace signalbox::pipeline {
@@ -59,7 +60,7 @@ class Server {
   explicit Server(const ServerOptions& options)
       : options_(options),
         services_(options.version),
-        loader_(services_, options.config_file,
+        loader_(services_, options.source,
                 encoder::locate(options.encoder_directory, options.models_directory)) {}
 
   Result<void> start() {
@@ -69,13 +70,21 @@ class Server {
     if (own.access_log.enabled) {
       SBX_TRY(services_.access_log, telemetry::open_access_log(own.access_log.path));
     }
+    if (own.routing_log.enabled) {
+      SBX_TRY(services_.routing_log, telemetry::open_access_log(own.routing_log.path));
+    }
     telemetry::register_process_metrics(services_.registry, services_.clock);
     services_.instruments.set_build_info(
         {.version = options_.version, .revision = {}, .compiler = __VERSION__});
     watch_engines(services_);
+    if (own.files.enabled) {
+      SBX_TRY(office_, Office::open(services_, own));
+      services_.office = office_.get();
+    }
     SBX_CHECK_OK(open_doors(own));
     control_ = std::make_unique<Control>(services_, loader_);
     for (auto& core : cores_) core->start();
+    if (office_) office_->start();
     if (!options_.ports_file.empty()) {
       SBX_CHECK_OK(write_ports_file(options_.ports_file, ports_, loader_.engines().ports()));
     }
@@ -95,6 +104,7 @@ class Server {
     for (auto& core : cores_) core->drain(deadline);
     if (extproc_) extproc_->shutdown(drain_timeout);
     for (auto& core : cores_) core->join();
+    if (office_) office_->stop();
     loader_.close();
     control_->finish();
     log::info("stopped");
@@ -130,6 +140,7 @@ class Server {
   const ServerOptions& options_;
   Services services_;
   Loader loader_;
+  std::unique_ptr<Office> office_;
   std::vector<std::unique_ptr<Core>> cores_;
   std::unique_ptr<listener::GrpcServer> extproc_;
   std::unique_ptr<Control> control_;

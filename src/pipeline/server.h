@@ -9,11 +9,12 @@
 #include <vector>
 
 #include "base/error.h"
+#include "pipeline/loader.h"
 
 namespace signalbox::pipeline {
 
 struct ServerOptions {
-  std::string config_file;  // empty: the embedded default
+  ConfigSource source = config_file_source({});
   std::optional<std::uint16_t>
       http_port;  // overrides the configuration; 0 takes one from the system
   std::optional<std::uint16_t> admin_port;

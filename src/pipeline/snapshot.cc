@@ -5,15 +5,15 @@
 namespace signalbox::pipeline {
 namespace {
 
-Result<std::unique_ptr<const Routing>> compile(const config::Config& config,
+Result<std::shared_ptr<const Routing>> compile(const config::Config& config,
                                                const config::Routing& source,
                                                const signals::Models& models) {
   SBX_TRY(auto program, decision::Program::compile(source));
   SBX_TRY(auto evaluator, signals::Evaluator::create(source.signals, program.leaves(), models,
                                                      signals::settings_of(config)));
-  auto routing = std::make_unique<Routing>(
+  auto routing = std::make_shared<Routing>(
       Routing{.source = &source, .program = std::move(program), .evaluator = std::move(evaluator)});
-  return std::unique_ptr<const Routing>(std::move(routing));
+  return std::shared_ptr<const Routing>(std::move(routing));
 }
 
 Result<std::shared_ptr<const listener::ConnectionSettings>> connection_settings(
@@ -42,7 +42,8 @@ const Routing& Snapshot::routing(std::string_view recipe) const {
 Result<std::shared_ptr<const Snapshot>> build_snapshot(std::shared_ptr<const config::Config> config,
                                                        std::uint64_t epoch,
                                                        const signals::Models& models,
-                                                       encoder::Pool* pool) {
+                                                       encoder::Pool* pool,
+                                                       const Snapshot* before) {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->epoch = epoch;
   snapshot->encoder_pool = pool;
@@ -52,8 +53,18 @@ Result<std::shared_ptr<const Snapshot>> build_snapshot(std::shared_ptr<const con
     snapshot->recipes.emplace(recipe.name, std::move(routing));
   }
   SBX_TRY(snapshot->connection, connection_settings(*config));
+  snapshot->access = std::make_shared<const AccessTable>(
+      config->own.access, before == nullptr ? nullptr : before->access.get());
+  snapshot->rules = config;
   snapshot->config = std::move(config);
   return std::shared_ptr<const Snapshot>(std::move(snapshot));
+}
+
+std::shared_ptr<const Snapshot> with_engines(const Snapshot& compiled,
+                                             std::shared_ptr<const config::Config> config) {
+  auto snapshot = std::make_shared<Snapshot>(compiled);
+  snapshot->config = std::move(config);
+  return snapshot;
 }
 
 void SnapshotStore::publish(std::shared_ptr<const Snapshot> snapshot) {

@@ -16,6 +16,7 @@
 #include "encoder/encoder.h"
 #include "encoder/pool.h"
 #include "listener/http/connection.h"
+#include "pipeline/access.h"
 #include "signals/evaluator.h"
 
 namespace signalbox::pipeline {
@@ -30,20 +31,28 @@ struct Routing {
 struct Snapshot {
   std::shared_ptr<const config::Config> config;
   std::uint64_t epoch = 0;
-  std::unique_ptr<const Routing> main;
-  std::map<std::string, std::unique_ptr<const Routing>, std::less<>> recipes;
+  std::shared_ptr<const Routing> main;
+  std::map<std::string, std::shared_ptr<const Routing>, std::less<>> recipes;
+  std::shared_ptr<const config::Config> rules;  // what `main` and `recipes` were compiled from
   std::shared_ptr<const listener::ConnectionSettings> connection;
+  std::shared_ptr<const AccessTable> access;
   encoder::Pool* encoder_pool = nullptr;  // of the process; nullptr: the keyword rung answers
 
   // The routing of a recipe, or the file's own for an empty name.
   const Routing& routing(std::string_view recipe) const;
 };
 
-// Compiles. `pool` may be nullptr (keyword rung). Errors: kConfig with what a rule or pattern does wrong.
+// Compiles. `pool` may be nullptr (keyword rung). What clients have used is taken over from `before`, which may be nullptr.
+// Errors: kConfig with what a rule or pattern does wrong.
 Result<std::shared_ptr<const Snapshot>> build_snapshot(std::shared_ptr<const config::Config> config,
                                                        std::uint64_t epoch,
                                                        const signals::Models& models,
-                                                       encoder::Pool* pool);
+                                                       encoder::Pool* pool,
+                                                       const Snapshot* before = nullptr);
+
+// `compiled` with other models and engines; its rules are shared, so this costs no compilation.
+std::shared_ptr<const Snapshot> with_engines(const Snapshot& compiled,
+                                             std::shared_ptr<const config::Config> config);
 
 // The current snapshot. Readers on the data path use a View: one relaxed load unless something new was published.
 class SnapshotStore {

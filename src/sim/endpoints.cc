@@ -297,6 +297,33 @@ Result<Plain> transcription(State&, const Request& request) {
       .body = fmt::format(R"({{"text":"[simulated] {} bytes of audio"}})", request.body.size())};
 }
 
+Result<Plain> sleep(State& state, const Request&) {
+  state.sleeping = true;
+  state.engine.clear_prefix_cache();
+  return Plain{.content_type = ""};
+}
+
+Result<Plain> wake_up(State& state, const Request&) {
+  state.sleeping = false;
+  return Plain{.content_type = ""};
+}
+
+Result<Plain> is_sleeping(State& state, const Request&) {
+  return Plain{.body = fmt::format(R"({{"is_sleeping":{}}})", state.sleeping)};
+}
+
+Result<Plain> speech(State&, const Request&) {
+  return Plain{.body = "[simulated] sound", .content_type = "audio/mpeg"};
+}
+
+Result<Plain> voices(State&, const Request&) {
+  return Plain{.body = R"({"voices":["simulated"]})"};
+}
+
+Result<Plain> image(State&, const Request&) {
+  return Plain{.body = R"({"created":0,"data":[{"b64_json":"c2ltdWxhdGVk"}]})"};
+}
+
 Result<Plain> last(State& state, const Request&) {
   Plain plain;
   json::Writer out(plain.body);
@@ -358,6 +385,13 @@ constexpr std::array kRoutes = {
     Route{"POST", "/v1/unload_lora_adapter", unload_adapter},
     Route{"POST", "/v1/audio/transcriptions", transcription},
     Route{"POST", "/v1/audio/translations", transcription},
+    Route{"POST", "/v1/audio/speech", speech},
+    Route{"GET", "/v1/audio/voices", voices},
+    Route{"POST", "/v1/images/generations", image},
+    Route{"POST", "/v1/images/edits", image},
+    Route{"POST", "/sleep", sleep},
+    Route{"POST", "/wake_up", wake_up},
+    Route{"GET", "/is_sleeping", is_sleeping},
     Route{"POST", "/reset_prefix_cache", clear_cache},
     Route{"GET", "/sim/ctl", control},
     Route{"POST", "/sim/ctl", control},

@@ -30,6 +30,7 @@ struct State {
   Metrics metrics;
   Control control;
   Random random;
+  bool sleeping = false;  // by POST /sleep
   // The last request that was not for /sim, /health or /metrics, kept for GET /sim/last.
   std::shared_ptr<const Request> last;
   std::uint64_t requests = 0;

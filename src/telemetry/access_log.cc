@@ -183,16 +183,30 @@ Result<std::unique_ptr<AccessLogSink>> open_access_log(const std::string& target
   return std::make_unique<DescriptorSink>(descriptor, target);
 }
 
-void AccessLog::append(const AccessRecord& record) {
-  if (lines_.size() >= limits::kAccessLogBufferBytesMax) {
-    ++dropped_;
-    return;
-  }
-  append_access_line(lines_, record);
+bool AccessLog::has_room() {
+  if (lines_.size() < limits::kAccessLogBufferBytesMax) return true;
+  ++dropped_;
+  return false;
+}
+
+void AccessLog::appended() {
   if (lines_.size() < flush_at_) return;
   flush();
   // Where a slow reader left bytes behind, the next try comes after as many more, not with each line.
   flush_at_ = lines_.size() + limits::kAccessLogFlushBytes;
+}
+
+void AccessLog::append(const AccessRecord& record) {
+  if (!has_room()) return;
+  append_access_line(lines_, record);
+  appended();
+}
+
+void AccessLog::append_text(std::string_view line) {
+  if (!has_room()) return;
+  lines_.append(line.substr(0, kPipeBytes - 1));
+  lines_ += '\n';
+  appended();
 }
 
 }  // namespace signalbox::telemetry

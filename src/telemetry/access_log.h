@@ -71,12 +71,17 @@ class AccessLog {
  public:
   explicit AccessLog(AccessLogSink& sink) : sink_(sink) {}
   void append(const AccessRecord& record);
+  // A line of another form, without its newline; cut to a pipe's size.
+  void append_text(std::string_view line);
   // Writes what the buffer holds; the owner calls it about once a second and at the end.
   void flush() { sink_.take(lines_); }
   // Lines lost since the call before, for Instruments::access_log_dropped.
   std::uint64_t take_dropped() { return std::exchange(dropped_, 0); }
 
  private:
+  bool has_room();
+  void appended();
+
   AccessLogSink& sink_;
   std::string lines_;
   std::size_t flush_at_ = limits::kAccessLogFlushBytes;

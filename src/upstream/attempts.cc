@@ -54,6 +54,7 @@ struct Upstream::Round {
   std::shared_ptr<discovery::Endpoint> endpoint;
   std::vector<const discovery::Endpoint*> excluded;
   const exchange::Candidate* candidate_before = nullptr;
+  bool hung = false;                     // the attempt under way was given up as hung
   bool sent = false;                     // the attempt under way put bytes on a connection
   std::string reason;                    // label of the last attempt's outcome
   std::optional<Duration> repeat_after;  // what the last attempt says about asking its engine again
@@ -150,7 +151,7 @@ bool Upstream::may_try_again(const Round& round, const Result<Live>& outcome) co
   const auto& reliability = round.candidate_before->model->reliability;
   const RetryConditions conditions = parse_retry_on(reliability.retry_on);
   if (outcome ? !conditions.status(outcome->head.status)
-              : !conditions.error(outcome.error().code, round.sent)) {
+              : !conditions.error(outcome.error().code, round.sent) && !round.hung) {
     return false;
   }
   if (round.sent && !round.repeatable) return false;
@@ -181,13 +182,28 @@ void Upstream::note(Round& round, const Result<Live>& outcome) {
   if (!attempt.reused_connection) instruments_.upstream_connect.observe(attempt.connect_time);
 }
 
-net::Task<Result<http::Lease>> Upstream::connect(Round* round, bool reuse) {
+net::Task<Result<http::Lease>> Upstream::connect(Round* round, bool reuse,
+                                                 net::Cancellation* cancel) {
   const auto& sending = round->sending;
   const Deadline deadline = Deadline::after(loop_.now(), sending.config->own.limits.connect_timeout)
                                 .sooner(sending.exchange->client.deadline);
   const net::Address& address = round->endpoint->address();
-  if (reuse) co_return co_await clients_.acquire(address, deadline, sending.cancel);
-  co_return co_await clients_.dial(address, deadline, sending.cancel);
+  if (reuse) co_return co_await clients_.acquire(address, deadline, cancel);
+  co_return co_await clients_.dial(address, deadline, cancel);
+}
+
+// Nothing where giving up would lose the request.
+std::unique_ptr<Watchdog> Upstream::watch(const Round& round) {
+  const config::Hung& settings = round.sending.config->own.hung;
+  const auto& exchange = *round.sending.exchange;
+  if (!round.repeatable || settings.suspect_after.count() == 0) return nullptr;
+  Watchdog::Watched watched;
+  watched.endpoint = round.endpoint;
+  watched.backend = &round.choice.replica->backend;
+  watched.health_path = round.sending.config->own.health.path;
+  watched.streams = exchange.request.stream;
+  return std::make_unique<Watchdog>(loop_, prober_, std::move(watched), settings,
+                                    round.sending.cancel);
 }
 
 net::Task<Result<http::ResponseHead>> Upstream::exchange_once(Round* round, http::Lease* lease,
@@ -229,19 +245,30 @@ net::Task<Result<Live>> Upstream::attempt(Round* round) {
   exchange.attempts.push_back({.endpoint_url = endpoint.url(),
                                .candidate = index_of(exchange.candidates, candidate),
                                .started_at = loop_.now()});
+  auto watchdog = watch(*round);
+  net::Cancellation* const cancel = watchdog ? &watchdog->cancellation() : round->sending.cancel;
+  round->hung = false;
   // What may be sent only once gets a connection that no engine can have closed already.
-  auto lease = co_await connect(round, round->repeatable);
+  auto lease = co_await connect(round, round->repeatable, cancel);
   Result<http::ResponseHead> answer = fail(Code::kUpstreamConnect, "not connected");
   if (lease) {
     exchange.attempts[index].connect_time = loop_.now() - exchange.attempts[index].started_at;
+    if (watchdog) watchdog->start();
     answer = co_await exchange_once(round, &*lease, head, body);
     if (!answer && lease->closed_while_idle()) {
       round->sent = false;
-      lease = co_await connect(round, false);
+      lease = co_await connect(round, false, cancel);
       if (lease) answer = co_await exchange_once(round, &*lease, head, body);
     }
   }
+  if (watchdog) watchdog->stop();
   exchange::Attempt& attempt = exchange.attempts[index];
+  if (watchdog && watchdog->gave_up() && !answer) {
+    round->hung = true;
+    attempt.error = Code::kUpstreamTimeout;
+    co_return fail(Code::kUpstreamTimeout,
+                   fmt::format("{} took the request and says nothing", endpoint.url()));
+  }
   if (!lease || !answer) {
     auto error = lease ? std::move(answer).error() : std::move(lease).error();
     attempt.error = error.code;
@@ -251,6 +278,7 @@ net::Task<Result<Live>> Upstream::attempt(Round* round) {
   attempt.first_byte_time = loop_.now() - attempt.started_at;
   attempt.reused_connection = lease->reused();
   Live live;
+  live.watchdog = std::move(watchdog);
   live.lease = *std::move(lease);
   live.head = *std::move(answer);
   live.choice = std::move(round->choice);

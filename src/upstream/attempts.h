@@ -6,12 +6,15 @@
 //     then on the next candidate model;
 //   - when no other is left, the same ones after a pause: what Retry-After asks for, or a short back-off if the engine
 //     could not be reached;
+//   - a request whose engine says nothing and, asked, does not answer on its health path either (signalbox.hung); with
+//     give_up_after also a stream that is silent for so long: the connection is dropped and the request goes elsewhere;
 //   - for free, once per attempt: a pooled connection that turned out to be closed (the engine never saw the request).
 // When retries are used up, an engine's own answer, the latest if there were several, is passed on rather than an error
 // of ours: its message and Retry-After say more.
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -26,6 +29,7 @@
 #include "net/task.h"
 #include "telemetry/instruments.h"
 #include "upstream/retry_budget.h"
+#include "upstream/watchdog.h"
 
 namespace signalbox::upstream {
 
@@ -52,6 +56,7 @@ struct Sending {
 
 // A response whose head has arrived. The body is read from lease.body().
 struct Live {
+  std::unique_ptr<Watchdog> watchdog;  // outlives the lease that it can end
   http::Lease lease;
   http::ResponseHead head;
   Choice choice;
@@ -62,7 +67,14 @@ class Upstream {
  public:
   Upstream(net::Loop& loop, http::ClientPool& clients, Random& random,
            telemetry::Instruments& instruments)
-      : loop_(loop), clients_(clients), random_(random), instruments_(instruments) {}
+      : loop_(loop),
+        clients_(clients),
+        random_(random),
+        instruments_(instruments),
+        prober_(loop, clients) {}
+
+  // Ends questions to silent engines. When no request is left.
+  net::Task<void> close() { return prober_.close(); }
 
   // Errors: kUnavailable, kUpstreamConnect, kUpstreamReset, kUpstreamProtocol, kUpstreamTimeout, kCancelled, and those of
   // rendering the body. Everything `sending` points to must outlive the task.
@@ -75,7 +87,8 @@ class Upstream {
   net::Task<Result<Live>> attempt(Round* round);
   net::Task<Result<http::ResponseHead>> exchange_once(Round* round, http::Lease* lease,
                                                       std::string_view head, std::string_view body);
-  net::Task<Result<http::Lease>> connect(Round* round, bool reuse);
+  net::Task<Result<http::Lease>> connect(Round* round, bool reuse, net::Cancellation* cancel);
+  std::unique_ptr<Watchdog> watch(const Round& round);
   // How long to wait before tried engines are asked again, if they may be.
   std::optional<Duration> pause_before_repeat(const Round& round) const;
   net::Task<void> pause(Round* round, Duration wait);
@@ -87,6 +100,7 @@ class Upstream {
   Random& random_;
   telemetry::Instruments& instruments_;
   RetryBudget budget_;
+  Prober prober_;
 };
 
 }  // namespace signalbox::upstream

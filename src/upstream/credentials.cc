@@ -41,4 +41,10 @@ void add_credentials(const config::BackendRef& backend, http::Headers& headers) 
   for (const auto& [name, value] : backend.extra_headers) headers.set(name, value);
 }
 
+void add_probe_credentials(const config::BackendRef& backend, http::Headers& headers) {
+  if (!backend.probe_key.empty())
+    headers.set(kAuthorization, "Bearer " + backend.probe_key.reveal());
+  add_credentials(backend, headers);
+}
+
 }  // namespace signalbox::upstream

@@ -11,4 +11,7 @@ namespace signalbox::upstream {
 // "Authorization: Bearer KEY"; auth_header and auth_prefix override. A client's own credentials are replaced only then.
 void add_credentials(const config::BackendRef& backend, http::Headers& headers);
 
+// The same for a question of our own: where clients bring their keys themselves, the probe key.
+void add_probe_credentials(const config::BackendRef& backend, http::Headers& headers);
+
 }  // namespace signalbox::upstream

@@ -44,6 +44,9 @@ class Started:
     def server(self, *arguments, **keywords):
         return self.add(programs.Server(*arguments, **keywords))
 
+    def router(self, *arguments, **keywords):
+        return self.add(programs.Router(*arguments, **keywords))
+
     def engine(self, *arguments, **keywords):
         return self.add(programs.Engine(*arguments, **keywords))
 

@@ -113,6 +113,29 @@ class Server(Program):
         return total
 
 
+class Router(Program):
+    """`signalbox router` with the given flags; a free port unless they name one."""
+
+    def __init__(self, arguments, environment=None, wait_ready=True):
+        super().__init__(['router', '--port', '0', *arguments], environment, 'router')
+        self.port = self.ports['http']
+        if wait_ready:
+            wait_until(lambda: get(self.port, '/ready').status == 200, 'the router to be ready', self)
+
+    metric = Server.metric
+
+    @property
+    def admin_port(self):
+        return self.port  # metrics are on the same door, as there
+
+
+def static(engines, logic='roundrobin', model='base-model', extra=()):
+    """Flags of a router over static engines, as the published chart writes them."""
+    return ['--service-discovery', 'static',
+            '--static-backends', ','.join(f'http://127.0.0.1:{engine.port}' for engine in engines),
+            '--static-models', ','.join([model] * len(engines)), '--routing-logic', logic, *extra]
+
+
 class Engine(Program):
     """`signalbox sim`: one demo engine in a process of its own, so that it can be killed."""
 

@@ -9,7 +9,7 @@ import pytest
 import programs
 
 EXAMPLE = Path(__file__).resolve().parents[2] / 'examples' / 'mom.yaml'
-COMMANDS = ['serve', 'sim', 'check', 'config', 'explain', 'classify', 'eval']
+COMMANDS = ['serve', 'router', 'sim', 'check', 'config', 'explain', 'classify', 'eval']
 
 
 def signalbox(*arguments, text=None):

@@ -39,6 +39,8 @@ THIRD_PARTY = {
     'netinet/': {'src/net', 'tests'},
     'arpa/inet.h': {'src/net', 'src/listener', 'tests'},
     'sys/statvfs.h': {'src/telemetry'},
+    'arpa/nameser.h': {'src/net'},
+    'resolv.h': {'src/net'},
     'netdb.h': {'src/net', 'tests'},
     'poll.h': {'src/net', 'src/config', 'src/telemetry', 'tests'},
     'sys/inotify.h': {'src/config'},

@@ -200,11 +200,16 @@ const Schema& engine_metrics_schema() {
   using M = EngineMetrics;
   static const Schema schema{
       .name = "signalbox.engine_metrics",
-      .fields = {row<&M::enabled>("enabled", "Ask engines for their own load and cache figures."),
-                 row<&M::path>("path", "Where engines publish them, below their base path."),
-                 row<&M::interval>("interval", "Time between two scrapes of an engine.")
-                     .range(0.1, kDaySeconds),
-                 row<&M::timeout>("timeout", "Time a scrape may take.").range(0.01, kDaySeconds)}};
+      .fields = {
+          row<&M::enabled>("enabled", "Ask engines for their own load and cache figures."),
+          row<&M::path>("path", "Where engines publish them, below their base path."),
+          row<&M::interval>("interval", "Time between two scrapes of an engine.")
+              .range(0.1, kDaySeconds),
+          row<&M::timeout>("timeout", "Time a scrape may take.").range(0.01, kDaySeconds),
+          row<&M::window>("window", "Of rates and means published per engine.")
+              .range(1, kDaySeconds),
+          row<&M::log_interval>("log_interval", "Between two summaries in the log; 0 is never.")
+              .range(0, kDaySeconds)}};
   return schema;
 }
 
@@ -242,7 +247,14 @@ const Schema& health_schema() {
               .range(0, kDaySeconds),
           row<&H::max_ejection_percent>("max_ejection_percent",
                                         "Share of replicas that may be ejected; one always stays.")
-              .range(0, 100)}};
+              .range(0, 100),
+          row<&H::slow_start>("slow_start",
+                              "An engine that joins or is back gets its share little by little "
+                              "over this time; 0 is at once.")
+              .range(0, kDaySeconds),
+          row<&H::models_interval>("models_interval",
+                                   "Between two looks at which models an engine serves.")
+              .range(0.1, kDaySeconds)}};
   return schema;
 }
 
@@ -287,6 +299,16 @@ const Schema& sim_schema() {
 
 }  // namespace
 
+// config/tables/edge.cc
+const Schema& discovery_schema();
+const Schema& access_schema();
+const Schema& cors_schema();
+const Schema& queue_schema();
+const Schema& hung_schema();
+const Schema& files_schema();
+const Schema& batches_schema();
+const Schema& routing_log_schema();
+
 const Schema& own_schema() {
   using O = Own;
   static const Schema schema{
@@ -305,6 +327,18 @@ const Schema& own_schema() {
           child<&O::encoder>("encoder", encoder_schema,
                              "The encoder behind domain and embedding signals."),
           child<&O::sim>("sim", sim_schema, "Simulated engines."),
+          child<&O::discovery>("discovery", discovery_schema,
+                               "Engines beside those of providers.models."),
+          child<&O::access>("access", access_schema, "Who may ask; without keys everybody."),
+          child<&O::cors>("cors", cors_schema, "Answers to browsers of other origins."),
+          child<&O::queue>("queue", queue_schema, "Requests that wait for a free engine."),
+          child<&O::hung>("hung", hung_schema, "Engines that take requests and say nothing."),
+          child<&O::files>("files", files_schema, "The files API."),
+          child<&O::batches>("batches", batches_schema, "The batch API; needs files."),
+          child<&O::routing_log>("routing_log", routing_log_schema,
+                                 "One line a routed request, in the words of vLLM Production "
+                                 "Stack's router."),
+          row<&O::root_path>("root_path", "Prefix below which every path answers too."),
           row<&O::trusted_peers>(
               "trusted_peers", "Addresses or CIDRs whose identity headers count; default is none."),
           row<&O::user_id_header>("user_id_header", "Header that names the user."),

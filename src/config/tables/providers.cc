@@ -97,6 +97,13 @@ const Schema& backend_schema() {
                                  "Share of the traffic against the other backends; 0 takes none.")
                      .range(0, 1'000'000),
                  known_scalar("type", Type::kString, "Kind of engine; for the reader only."),
+                 row<&B::label>("label", "Role or group of the engine, such as prefill."),
+                 row<&B::health_request>(
+                     "health_request",
+                     "Ask its health by a small real request of this kind instead of health.path.")
+                     .one_of({"chat", "completion", "embeddings", "rerank", "score",
+                              "transcription", "vision", "messages"}),
+                 row<&B::draining>("draining", "Finishes what it has and gets nothing new."),
                  row<&B::provider>("provider",
                                    "Decides the dialect and the default of auth_header.")
                      .one_of({"openai", "anthropic", "azure-openai", "bedrock", "gemini",
@@ -178,7 +185,11 @@ const Schema& providers_schema() {
       .name = "providers",
       .fields = {group("defaults", defaults_schema, "What holds for all models."),
                  list<&Providers::models>("models", provider_model_schema,
-                                          "Models and where they are served.")}};
+                                          "Models and where they are served."),
+                 list<&Providers::engines>(
+                     "engines", backend_schema,
+                     "Engines that are asked which models they serve; for models not listed."),
+                 row<&Providers::aliases>("aliases", "Other names of models, for clients.")}};
   return schema;
 }
 
