@@ -9,6 +9,7 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)              # libre2-dev
 pkg_check_modules(HYPERSCAN REQUIRED IMPORTED_TARGET libhs)      # libhyperscan-dev
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc) # libutf8proc-dev
+pkg_check_modules(ZMQ REQUIRED IMPORTED_TARGET libzmq)           # libzmq3-dev
 # libboost1.81-dev: Asio only, header-only use; found by path because 1.74 may be installed beside it.
 find_path(BOOST_ASIO_INCLUDE boost/asio/awaitable.hpp REQUIRED)
 add_library(asio INTERFACE)

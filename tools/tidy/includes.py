@@ -19,6 +19,8 @@ THIRD_PARTY = {
     'hs/': {'src/signals'},
     'hs.h': {'src/signals'},
     'utf8proc.h': {'src/tokenize'},
+    'zmq.h': {'src/kv'},
+    'sys/eventfd.h': {'src/kv'},
     'immintrin.h': {'src/tensor'},
     'emmintrin.h': {'src/tensor', 'src/json', 'src/http', 'src/tokenize'},
     'tmmintrin.h': {'src/tensor', 'src/json'},
