@@ -76,6 +76,8 @@ inline constexpr std::size_t kKvRanksMax = 64;              // data-parallel ran
 inline constexpr std::size_t kKvMessageBytesMax = 32 << 20;  // one ZeroMQ message
 inline constexpr std::size_t kKvHashBytesMax = 64;           // an engine's own name of a block
 inline constexpr std::size_t kKvReplayBatchesMax = 20'000;   // asked for at a time
+inline constexpr std::size_t kKvPendingMax = 256 << 10;      // blocks that are being computed, per core
+inline constexpr std::size_t kKvBlockSizesMax = 8;           // of the engines of one model
 inline constexpr int kKvReceiveQueueMax = 10'000;    // messages that wait for us; more are replayed
 inline constexpr std::size_t kMsgpackDepthMax = 16;  // arrays and maps inside one another
 // Prompts as token ids.

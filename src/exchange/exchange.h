@@ -175,7 +175,7 @@ enum class TokenSource : std::uint8_t {
 struct PromptTokens {
   TokenSource source = TokenSource::kNone;
   std::size_t candidate = 0;  // whose model's tokens they are, index in Exchange::candidates
-  std::vector<std::uint32_t> ids;
+  std::shared_ptr<const std::vector<std::uint32_t>> ids;  // nullptr with kNone
   std::string cache_salt;  // body `cache_salt`: engines share blocks among equal ones only
 };
 

@@ -15,8 +15,12 @@ constexpr std::uint64_t kMultiplier = 0x9e3779b97f4a7c15ULL;
 constexpr int kRotation = 29;
 
 std::uint8_t bit_of(std::size_t tier) { return static_cast<std::uint8_t>(1U << tier); }
+// Of a block that is being computed: as good as in the GPU's cache.
+constexpr std::uint8_t kPending = 0x80;
 // Tiers up to this one.
-std::uint8_t up_to(std::size_t tier) { return static_cast<std::uint8_t>((2U << tier) - 1); }
+std::uint8_t up_to(std::size_t tier) {
+  return static_cast<std::uint8_t>(((2U << tier) - 1) | kPending);
+}
 
 // States are chained, names are looked up: the finaliser spreads neighbours over shards and buckets.
 std::uint64_t name_of(KvState state) { return mix64(state); }
@@ -151,7 +155,7 @@ std::uint32_t& KvIndex::bucket(Shard& shard, std::uint64_t name) {
 }
 
 bool KvIndex::insert(std::uint64_t name, std::uint16_t slot, std::uint8_t tiers) {
-  if ((tiers & 1) == 0) lower_tiers_.fetch_or(tiers, std::memory_order_relaxed);
+  if ((tiers & (1 | kPending)) == 0) lower_tiers_.fetch_or(tiers, std::memory_order_relaxed);
   Shard& home = shard(name);
   const std::scoped_lock lock(home.mutex);
   if (home.buckets.empty()) grow(home);
@@ -257,6 +261,16 @@ void KvIndex::match(std::span<const std::uint32_t> tokens, KvState root,
   match_tier(0, block_tokens, out);
   for (std::size_t tier = 1; tier < kKvTiers; ++tier)
     if ((lower & bit_of(tier)) != 0) match_tier(tier, block_tokens, out);
+}
+
+void KvIndex::pend(std::span<const std::uint64_t> names, std::uint16_t slot) {
+  if (slot == kNoSlot) return;
+  for (const std::uint64_t name : names)
+    if (!insert(name, slot, kPending)) return;
+}
+
+void KvIndex::unpend(std::span<const std::uint64_t> names, std::uint16_t slot) {
+  for (const std::uint64_t name : names) erase(name, slot, kPending);
 }
 
 std::size_t KvIndex::entries() const {

@@ -7,6 +7,9 @@
 // Duplicates: an engine that computed the same block twice at the same time says so twice, and once for each when they
 // leave; here a block is gone with the first. That errs on the safe side until it is computed again.
 //
+// A prompt on its way to an engine is not stored yet, but will be: pend() marks its blocks until unpend(), so that a burst of
+// equal prompts goes to one engine.
+//
 // Bounds: kKvEngineBlocksMax blocks an engine, kKvEntriesMax in all; what is above is left out and counted.
 // Cost: storing and removing O(tokens); a match hashes the prompt (5 cycles a token) and makes O(H log B) probes for B
 // blocks and H engines that hold a part, because what an engine holds of a prompt is a beginning of it (engines drop the
@@ -47,6 +50,8 @@ struct KvHeld {
 class KvMatches {
  public:
   KvHeld held(std::uint16_t slot) const { return slot < held_.size() ? held_[slot] : KvHeld{}; }
+  // Names of the prompt's blocks, of the last block size that was asked for.
+  std::span<const std::uint64_t> names() const { return names_; }
 
  private:
   friend class KvIndex;
@@ -132,6 +137,9 @@ class KvIndex : public std::enable_shared_from_this<KvIndex> {
   void match(std::span<const std::uint32_t> tokens, KvState root, std::uint32_t block_tokens,
              KvMatches& out) const;
   static void begin(KvMatches& out) { out.clear(); }
+  // Blocks that an engine is about to compute count as held from here to unpend(). From any thread.
+  void pend(std::span<const std::uint64_t> names, std::uint16_t slot);
+  void unpend(std::span<const std::uint64_t> names, std::uint16_t slot);
 
   std::size_t entries() const;
 

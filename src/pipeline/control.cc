@@ -101,7 +101,8 @@ Control::Control(Services& services, Loader& loader)
       scraper_(*loop_, services.endpoints,
                [this](discovery::ProbeTarget target, bool want_body, net::Cancellation* cancel) {
                  return probe(&clients_, std::move(target), want_body, cancel);
-               }) {
+               }),
+      kv_feed_(services.instruments) {
   signals_ = net::watch_signals(*loop_, [this](bool terminate) {
     if (terminate) {
       loop_->stop();
@@ -162,7 +163,9 @@ void Control::apply_snapshot() {
   const std::uint64_t version = services_.endpoints.version();
   if (version == endpoint_version_) return;
   endpoint_version_ = version;
-  health_.apply(*services_.endpoints.current());
+  const auto set = services_.endpoints.current();
+  health_.apply(*set);
+  kv_feed_.apply(*set);
 }
 
 void Control::send_spans(std::string body, std::function<void(bool)> done) {

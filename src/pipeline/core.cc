@@ -57,7 +57,7 @@ net::Task<void> Core::finish(Deadline deadline) {
   // Doors one after the other: they share the deadline, so the order does not matter.
   for (auto& door : doors_) co_await door->drain(deadline);
   flush_->unlink();
-  pipeline_.close();
+  co_await pipeline_.close();
   pipeline_.flush_access_log();
   loop_->post([this] { loop_->stop(); });
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "api/error_body.h"
@@ -15,6 +16,7 @@
 #include "plugins/plugins.h"
 #include "request/read_request.h"
 #include "response/relay.h"
+#include "upstream/prefill_half.h"
 
 namespace signalbox::pipeline {
 namespace {
@@ -29,6 +31,32 @@ bool shows_category(const config::Config& config, const exchange::ClientRequest&
   // only where a domain rule exists, because demand() knows no other domain leaves.
   return config.own.http.response_headers != config::HeaderSet::kV03 ||
          client.headers.get("x-vsr-debug") == "true";
+}
+
+// The first candidate is the one that is nearly always used; others go by estimates.
+const discovery::ReplicaGroup* group_of(const exchange::Exchange& exchange,
+                                        const discovery::EndpointSet& set) {
+  return exchange.candidates.empty() ? nullptr
+                                     : set.find(exchange.candidates.front().model->name);
+}
+
+bool generates_text(const exchange::Exchange& exchange) {
+  return exchange.request.endpoint == exchange::Endpoint::kChatCompletions ||
+         exchange.request.endpoint == exchange::Endpoint::kCompletions;
+}
+
+bool wants_token_ids(const exchange::Exchange& exchange, const discovery::EndpointSet& set) {
+  if (!set.kv_events().enabled || !generates_text(exchange)) return false;
+  const auto* group = group_of(exchange, set);
+  if (group == nullptr || group->replicas.size() < 2) return false;
+  return group->policy == config::BalancerPolicy::kKvAware ||
+         group->policy == config::BalancerPolicy::kAuto;
+}
+
+bool is_disaggregated(const exchange::Exchange& exchange, const discovery::EndpointSet& set) {
+  if (!set.disaggregated_prefill().enabled || !generates_text(exchange)) return false;
+  const auto* group = group_of(exchange, set);
+  return group != nullptr && group->disaggregated();
 }
 
 http::ResponseStart start_of(int status, http::Headers headers, std::size_t body_bytes) {
@@ -48,7 +76,8 @@ Pipeline::Pipeline(Services& services, net::Loop& loop, net::Network& network, s
       snapshots_(services.snapshots),
       endpoints_(services.endpoints),
       clients_(loop, network),
-      upstream_(loop, clients_, random_, services.instruments) {
+      upstream_(loop, clients_, random_, services.instruments),
+      token_finder_(loop, clients_, services.instruments) {
   if (services_.access_log) access_log_.emplace(*services_.access_log);
 }
 
@@ -62,7 +91,10 @@ void Pipeline::flush_access_log() {
   services_.instruments.access_log_dropped.add(access_log_->take_dropped());
 }
 
-void Pipeline::close() { clients_.close_idle(); }
+net::Task<void> Pipeline::close() {
+  co_await token_finder_.stop();
+  clients_.close_idle();
+}
 
 void Pipeline::rejected(const Error& error) {
   services_.instruments.http_responses
@@ -192,13 +224,21 @@ net::Task<Result<void>> Pipeline::forward(Flow* flow) {
       services_.instruments.inflight.with(exchange.candidates.front().public_name));
   const auto set = endpoints_.set();
   const bool add_usage = exchange.request.stream && !exchange.request.include_usage;
+  // Policies that go by what engines hold of the prompt need to know it as they do.
+  if (wants_token_ids(exchange, *set)) {
+    upstream::TokenFinder::Query query{.config = flow->snapshot->config, .set = set};
+    co_await token_finder_.find(&exchange, std::move(query));
+  }
   upstream::Sending sending{.exchange = &exchange, .config = &config};
-  sending.choose = chooser(exchange, *set);
+  // Engines for prompts take no others' requests.
+  sending.choose = chooser(exchange, *set, discovery::Role::kDecode);
   sending.report = [this, &set](discovery::Endpoint& endpoint, discovery::Outcome outcome) {
     report(*set, endpoint, outcome);
   };
   sending.cancel = &flow->gone;
   sending.add_include_usage = add_usage;
+  if (is_disaggregated(exchange, *set))
+    SBX_CO_CHECK_OK(co_await prefill_first(flow, set.get(), &sending));
   SBX_CO_TRY(auto live, co_await upstream_.send(std::move(sending)));
 
   flow->status = live.head.status;
@@ -224,6 +264,54 @@ net::Task<Result<void>> Pipeline::forward(Flow* flow) {
   co_return relayed;
 }
 
+net::Task<Result<void>> Pipeline::prefill_first(Flow* flow, const discovery::EndpointSet* set,
+                                                upstream::Sending* decode) {
+  auto& exchange = flow->exchange;
+  // The decode engine is chosen first: what it holds of the prompt decides whether the hop is worth it.
+  auto choice = decode->choose({});
+  if (!choice) co_return Result<void>{};  // send() says why
+  const exchange::Route route = exchange.route;
+  const auto missing = route.prompt_tokens - route.cached_tokens;
+  std::string_view result = "skipped";
+  const bool meant_for_it = choice->replica->role != discovery::Role::kPrefill;
+  if (missing >= set->disaggregated_prefill().tokens_min && meant_for_it) {
+    result = co_await prefill(flow, set, decode);
+    if (flow->gone.cancelled()) co_return fail(Code::kCancelled, "the client is gone");
+    if (result == "transferred") choice->in_flight.drop_prompt();
+    exchange.route = route;
+    exchange.answered.reset();
+  }
+  services_.instruments.disaggregated_requests.with(result).add();
+  decode->first = *std::move(choice);
+  co_return Result<void>{};
+}
+
+// How it went, for the metric. Whatever goes wrong here, the decode engine can compute the prompt itself.
+net::Task<std::string_view> Pipeline::prefill(Flow* flow, const discovery::EndpointSet* set,
+                                              upstream::Sending* decode) {
+  const auto& settings = set->disaggregated_prefill();
+  const bool hands_over = settings.transfer == config::KvTransfer::kNixl;
+  const TimePoint begun = loop_.now();
+  upstream::Sending half{.exchange = decode->exchange, .config = decode->config};
+  half.choose = chooser(flow->exchange, *set, discovery::Role::kPrefill);
+  half.report = decode->report;
+  half.cancel = decode->cancel;
+  half.prefill_half = true;
+  half.asks_for_transfer = hands_over;
+  half.deadline = Deadline::after(begun, settings.timeout);
+  const Deadline deadline = flow->exchange.client.deadline.sooner(half.deadline);
+  auto live = co_await upstream_.send(std::move(half));
+  if (!live) co_return "failed";
+  auto params = co_await upstream::prefill_answer(&*live, &loop_.clock(), deadline);
+  live->choice.in_flight.first_token(loop_.now());
+  services_.instruments.prefill_latency.with(live->choice.candidate->public_name)
+      .observe(loop_.now() - begun);
+  if (!params) co_return "failed";
+  if (hands_over && params->empty()) co_return "no_params";
+  decode->kv_transfer_params = hands_over ? *std::move(params) : std::string();
+  co_return "transferred";
+}
+
 void Pipeline::report(const discovery::EndpointSet& set, discovery::Endpoint& endpoint,
                       discovery::Outcome outcome) {
   const auto transition = services_.endpoints.report(set, endpoint, outcome, loop_.now());
@@ -233,10 +321,10 @@ void Pipeline::report(const discovery::EndpointSet& set, discovery::Endpoint& en
 }
 
 upstream::Choose Pipeline::chooser(exchange::Exchange& exchange,
-                                   const discovery::EndpointSet& set) {
+                                   const discovery::EndpointSet& set, discovery::Role role) {
   auto session = balancer::session_key(exchange.client, exchange.request, set.balancer());
   const int priority = balancer::priority(exchange.client, set.balancer());
-  return [this, &exchange, &set, session = std::move(session), priority,
+  return [this, &exchange, &set, session = std::move(session), priority, role,
           prompt = balancer::Prompt(exchange)](
              std::span<const discovery::Endpoint* const> excluded) -> Result<upstream::Choice> {
     balancer::Context context;
@@ -247,11 +335,19 @@ upstream::Choose Pipeline::chooser(exchange::Exchange& exchange,
       context.session_text = *session;
     }
     context.prefill_tokens = exchange.request.context_tokens;
+    if (exchange.tokens.ids) {
+      const auto exact = static_cast<std::int64_t>(exchange.tokens.ids->size());
+      // A beginning of the prompt says only how long it is at least.
+      const bool whole = exchange.tokens.source != exchange::TokenSource::kCache;
+      context.prefill_tokens = whole ? exact : std::max(exact, context.prefill_tokens);
+      context.tokens = &exchange.tokens;
+    }
+    context.role = role;
     context.prompt = &prompt;
     context.streams = exchange.request.stream;
     context.priority = priority;
     SBX_TRY(auto pick, balancer_.pick(exchange.candidates, context, excluded));
-    exchange.route = {pick.policy, pick.prompt_tokens, pick.cached_tokens};
+    exchange.route = {pick.policy, pick.prompt_tokens, pick.cached_tokens, pick.exact};
     upstream::Choice choice;
     choice.candidate = pick.candidate;
     choice.replica = pick.replica;

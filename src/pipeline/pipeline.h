@@ -18,6 +18,7 @@
 #include "pipeline/understand.h"
 #include "telemetry/access_log.h"
 #include "upstream/attempts.h"
+#include "upstream/token_finder.h"
 
 namespace signalbox::pipeline {
 
@@ -33,8 +34,8 @@ class Pipeline final : public listener::Handler {
 
   std::shared_ptr<const listener::ConnectionSettings> connection_settings();
   void flush_access_log();
-  // Idle upstream connections are closed; call when no request is left.
-  void close();
+  // Ends what was begun beside requests and closes idle upstream connections; call when no request is left.
+  net::Task<void> close();
 
  private:
   // One request under way: the exchange, and what the stages around it need.
@@ -61,7 +62,13 @@ class Pipeline final : public listener::Handler {
   net::Task<void> fail_request(Flow* flow, Error error);
   void report(const discovery::EndpointSet& set, discovery::Endpoint& endpoint,
               discovery::Outcome outcome);
-  upstream::Choose chooser(exchange::Exchange& exchange, const discovery::EndpointSet& set);
+  upstream::Choose chooser(exchange::Exchange& exchange, const discovery::EndpointSet& set,
+                           discovery::Role role);
+  // The prompt on a prefill engine first, where that is worth the hop: fills in what the decode half needs.
+  net::Task<Result<void>> prefill_first(Flow* flow, const discovery::EndpointSet* set,
+                                        upstream::Sending* decode);
+  net::Task<std::string_view> prefill(Flow* flow, const discovery::EndpointSet* set,
+                                      upstream::Sending* decode);
   static HeaderInputs header_inputs(const Flow& flow);
   http::Headers answer_headers(const Flow& flow, std::string_view content_type) const;
   void record(const Flow& flow);
@@ -74,6 +81,7 @@ class Pipeline final : public listener::Handler {
   http::ClientPool clients_;
   balancer::Balancer balancer_;
   upstream::Upstream upstream_;
+  upstream::TokenFinder token_finder_;
   StatePool states_;
   std::optional<telemetry::AccessLog> access_log_;
 };

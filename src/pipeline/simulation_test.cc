@@ -146,7 +146,7 @@ class World {
   void run() {
     loop_.run();
     ASSERT_EQ(tasks_.size(), 0u) << "somebody waits for ever";
-    pipeline_.close();
+    tasks_.spawn(pipeline_.close());
     loop_.run();
   }
 

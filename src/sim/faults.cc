@@ -68,6 +68,9 @@ Result<void> set(Control& control, std::string_view name, std::string_view value
   } else if (name == "hang" || name == "refuse") {
     SBX_TRY(const auto flag, whole(name, value, 0, 1));
     (name == "hang" ? control.hang : control.refuse) = flag == 1;
+  } else if (name == "mute_kv_events") {
+    SBX_TRY(const auto flag, whole(name, value, 0, 1));
+    control.mute_kv_events = flag == 1;
   } else if (name == "delay_ms") {
     SBX_TRY(const auto delay, whole(name, value, 0, kMillisecondsMax));
     control.delay = as_milliseconds(delay);
@@ -75,7 +78,8 @@ Result<void> set(Control& control, std::string_view name, std::string_view value
     return fail(
         Code::kInvalidArgument,
         fmt::format(
-            "unknown parameter '{}': fail, status, drop, hang, health, delay_ms, refuse, reset",
+            "unknown parameter '{}': fail, status, drop, hang, health, delay_ms, refuse, "
+            "mute_kv_events, reset",
             name),
         std::string(name));
   }

@@ -40,6 +40,7 @@ struct Control {
   int health = 200;     // status of /health
   Duration delay{};     // before every answer
   bool refuse = false;  // new connections are closed at once
+  bool mute_kv_events = false;  // KV events are lost on the way; replay still has them
 
   // Query parameters of /sim/ctl by these names (delay as delay_ms); `reset=1` first forgets what was set before.
   // Errors: kInvalidArgument names the parameter.

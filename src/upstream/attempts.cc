@@ -67,7 +67,12 @@ struct Upstream::Round {
   Result<Live> last = fail(Code::kUnavailable, "no attempt was made");
   std::optional<std::size_t> answered;  // the attempt behind `last`, if an engine answered
 
-  int tries() const { return static_cast<int>(sending.exchange->attempts.size()); }
+  std::size_t attempts_before = 0;      // of the request's other half
+
+  int tries() const {
+    return static_cast<int>(sending.exchange->attempts.size() - attempts_before);
+  }
+  Deadline deadline() const { return sending.exchange->client.deadline.sooner(sending.deadline); }
   void keep(Result<Live> outcome) {
     const bool worse = last && !outcome && outcome.error().code != Code::kCancelled;
     if (worse) return;
@@ -85,6 +90,7 @@ net::Task<Result<Live>> Upstream::send(Sending sending) {
   Round round{.sending = std::move(sending)};
   const auto& exchange = *round.sending.exchange;
   round.repeatable = is_repeatable(exchange.client, exchange.request.endpoint);
+  round.attempts_before = exchange.attempts.size();
   budget_.request(loop_.now());
   for (;;) {
     const bool chosen = co_await choose_next(&round);
@@ -101,7 +107,8 @@ net::Task<Result<Live>> Upstream::send(Sending sending) {
 }
 
 net::Task<bool> Upstream::choose_next(Round* round) {
-  auto choice = round->sending.choose(round->excluded);
+  auto choice = round->sending.first ? Result<Choice>(*std::exchange(round->sending.first, {}))
+                                     : round->sending.choose(round->excluded);
   std::optional<Duration> wait;
   if (!choice) {
     if (round->tries() == 0) round->keep(std::unexpected(std::move(choice).error()));
@@ -138,7 +145,7 @@ std::optional<Duration> Upstream::pause_before_repeat(const Round& round) const 
   if (round.tries() == 0 || !round.repeat_after) return std::nullopt;
   const Duration wait = *round.repeat_after;
   if (wait > limits::kRetryAfterMax) return std::nullopt;
-  if (wait >= round.sending.exchange->client.deadline.left(loop_.now())) return std::nullopt;
+  if (wait >= round.deadline().left(loop_.now())) return std::nullopt;
   return wait;
 }
 
@@ -163,7 +170,8 @@ bool Upstream::may_try_again(const Round& round, const Result<Live>& outcome) co
   const int attempts_max = reliability.retry_count ? *reliability.retry_count + 1
                                                    : sending.config->own.retry.attempts_max;
   if (round.tries() >= std::min(attempts_max, limits::kAttemptsMax)) return false;
-  return !sending.exchange->client.deadline.passed(loop_.now()) && !is_cancelled(sending.cancel);
+  if (sending.prefill_half && round.tries() >= limits::kPrefillAttemptsMax) return false;
+  return !round.deadline().passed(loop_.now()) && !is_cancelled(sending.cancel);
 }
 
 void Upstream::note(Round& round, const Result<Live>& outcome) {
@@ -190,7 +198,7 @@ void Upstream::note(Round& round, const Result<Live>& outcome) {
 net::Task<Result<http::Lease>> Upstream::connect(Round* round, bool reuse) {
   const auto& sending = round->sending;
   const Deadline deadline = Deadline::after(loop_.now(), sending.config->own.limits.connect_timeout)
-                                .sooner(sending.exchange->client.deadline);
+                                .sooner(round->deadline());
   const net::Address& address = round->endpoint->address();
   if (reuse) co_return co_await clients_.acquire(address, deadline, sending.cancel);
   co_return co_await clients_.dial(address, deadline, sending.cancel);
@@ -202,7 +210,7 @@ net::Task<Result<http::ResponseHead>> Upstream::exchange_once(Round* round, http
   const auto& client = round->sending.exchange->client;
   const Deadline first_byte =
       Deadline::after(loop_.now(), round->sending.config->own.limits.first_byte_timeout)
-          .sooner(client.deadline);
+          .sooner(round->deadline());
   const std::array<std::string_view, 1> parts = {body};
   const http::Lease::Wait wait{.deadline = first_byte, .to_head = client.method == "HEAD"};
   round->sent = true;
@@ -221,7 +229,10 @@ net::Task<Result<Live>> Upstream::attempt(Round* round) {
 
   const RenderOptions options{.dialect = dialect_of(replica.backend.provider, replica.backend.host),
                               .api_format = candidate.model->api_format,
-                              .add_include_usage = round->sending.add_include_usage};
+                              .add_include_usage = round->sending.add_include_usage,
+                              .prefill_half = round->sending.prefill_half,
+                              .kv_transfer_params = round->sending.kv_transfer_params,
+                              .asks_for_transfer = round->sending.asks_for_transfer};
   SBX_CO_TRY(const std::string body,
              render_body(exchange.client, exchange.request, exchange.edits.body, candidate,
                          family_of(config, candidate), options));
@@ -238,7 +249,8 @@ net::Task<Result<Live>> Upstream::attempt(Round* round) {
   const std::size_t index = exchange.attempts.size();
   exchange.attempts.push_back({.endpoint_url = endpoint.url(),
                                .candidate = index_of(exchange.candidates, candidate),
-                               .started_at = loop_.now()});
+                               .started_at = loop_.now(),
+                               .prefill = round->sending.prefill_half});
   // What may be sent only once gets a connection that no engine can have closed already.
   auto lease = co_await connect(round, round->repeatable);
   Result<http::ResponseHead> answer = fail(Code::kUpstreamConnect, "not connected");
@@ -251,6 +263,7 @@ net::Task<Result<Live>> Upstream::attempt(Round* round) {
       if (lease) answer = co_await exchange_once(round, &*lease, head, body);
     }
   }
+  if (round->sent) round->sending.kv_transfer_params.clear();
   exchange::Attempt& attempt = exchange.attempts[index];
   if (!lease || !answer) {
     auto error = lease ? std::move(answer).error() : std::move(lease).error();
