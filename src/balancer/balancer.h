@@ -41,7 +41,7 @@ struct Pick {
   std::string_view policy;         // static name, for headers and metrics
   std::int64_t prompt_tokens = 0;  // as estimated
   std::int64_t cached_tokens =
-      0;  // of them, believed to be in the replica's cache; 0 if nobody asked
+      0;               // of them, believed to be in the replica's cache; 0 if nobody asked
   bool exact = false;  // the engine says so itself
 };
 

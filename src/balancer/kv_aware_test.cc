@@ -107,9 +107,7 @@ TEST_P(KvAwareTest, WhatWasEvictedCountsNoMore) {
 INSTANTIATE_TEST_SUITE_P(Policies, KvAwareTest,
                          testing::Values(config::BalancerPolicy::kKvAware,
                                          config::BalancerPolicy::kAuto),
-                         [](const auto& which) {
-                           return std::string(policy_name(which.param));
-                         });
+                         [](const auto& which) { return std::string(policy_name(which.param)); });
 
 TEST(KvAware, WithoutTokenIdsGoesByTheEstimate) {
   TestFleet fleet(config::BalancerPolicy::kKvAware);

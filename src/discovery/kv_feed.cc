@@ -63,8 +63,8 @@ void KvFeed::apply(const EndpointSet& set) {
         const auto known = ids_.find(engine.get());
         const std::uint64_t id = known != ids_.end() ? known->second : next_id_++;
         ids[engine.get()] = id;
-        links[id] = known != ids_.end() ? std::move(links_[id])
-                                        : Link{engine, entry.endpoint->url(), 0};
+        links[id] =
+            known != ids_.end() ? std::move(links_[id]) : Link{engine, entry.endpoint->url(), 0};
         publishers[rank].id = id;
         wanted.push_back(std::move(publishers[rank]));
       }

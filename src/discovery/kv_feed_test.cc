@@ -22,8 +22,7 @@ config::Config config_of(const std::vector<const kv::EventPublisher*>& publisher
     backend.port = static_cast<std::uint16_t>(9000 + i);
     model.backends.push_back(backend);
     config.own.kv_events.engines[backend.name] = {
-        .endpoint = publishers[i]->endpoint(),
-        .replay_endpoint = publishers[i]->replay_endpoint()};
+        .endpoint = publishers[i]->endpoint(), .replay_endpoint = publishers[i]->replay_endpoint()};
   }
   config.providers.models.push_back(model);
   return config;
@@ -35,14 +34,15 @@ std::unique_ptr<kv::EventPublisher> open() {
   return *std::move(publisher);
 }
 
-// Until it holds or a long time has passed: the events come over a socket.
+// Until it holds or a long time has passed: the events come over a socket, on another thread.
 template <class Condition>
 bool comes_true(Condition condition) {
-  for (int i = 0; i < 2000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  const TimePoint end = system_clock().now() + std::chrono::seconds(20);
+  while (!condition()) {
+    if (system_clock().now() > end) return false;
+    std::this_thread::yield();
   }
-  return false;
+  return true;
 }
 
 kv::NamedStored stored(std::uint64_t name, std::uint32_t token) {

@@ -247,8 +247,8 @@ void KvIndex::match_tier(std::size_t tier, std::uint32_t block_tokens, KvMatches
   }
 }
 
-void KvIndex::match(std::span<const std::uint32_t> tokens, KvState root,
-                    std::uint32_t block_tokens, KvMatches& out) const {
+void KvIndex::match(std::span<const std::uint32_t> tokens, KvState root, std::uint32_t block_tokens,
+                    KvMatches& out) const {
   if (block_tokens == 0) return;
   out.names_.clear();
   KvState state = root;

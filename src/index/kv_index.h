@@ -7,8 +7,8 @@
 // Duplicates: an engine that computed the same block twice at the same time says so twice, and once for each when they
 // leave; here a block is gone with the first. That errs on the safe side until it is computed again.
 //
-// A prompt on its way to an engine is not stored yet, but will be: pend() marks its blocks until unpend(), so that a burst of
-// equal prompts goes to one engine.
+// A prompt on its way to an engine is not stored yet, but will be: pend() marks its blocks until unpend(), so that a burst
+// of equal prompts goes to one engine.
 //
 // Bounds: kKvEngineBlocksMax blocks an engine, kKvEntriesMax in all; what is above is left out and counted.
 // Cost: storing and removing O(tokens); a match hashes the prompt (5 cycles a token) and makes O(H log B) probes for B

@@ -89,11 +89,8 @@ TEST_F(KvIndexTest, ChildrenContinueTheirParent) {
 TEST_F(KvIndexTest, ABlockWithoutItsParentIsAnOrphan) {
   const auto tokens = counting(8, 8);
   const auto blocks = names(tokens, 5);
-  const auto outcome = a->store({.blocks = blocks,
-                                 .parent = 99,
-                                 .tokens = tokens,
-                                 .block_tokens = kBlock,
-                                 .extras = {}});
+  const auto outcome = a->store(
+      {.blocks = blocks, .parent = 99, .tokens = tokens, .block_tokens = kBlock, .extras = {}});
   EXPECT_EQ(outcome.orphans, 2U);
   EXPECT_EQ(a->blocks(), 0U);
 }
@@ -174,8 +171,8 @@ TEST(KvIndex, AgreesWithANaiveModel) {
                           tokens.begin() + static_cast<std::ptrdiff_t>(4 * (i + 1)))] = all[i];
       } else if (!model[e].empty()) {
         // Drop a block that no held block continues: the longest.
-        const auto longest =
-            std::ranges::max_element(model[e], {}, [](const auto& held) { return held.first.size(); });
+        const auto longest = std::ranges::max_element(
+            model[e], {}, [](const auto& held) { return held.first.size(); });
         const std::uint64_t name = longest->second;
         engines[e]->remove(std::span(&name, 1), 0);
         model[e].erase(longest);

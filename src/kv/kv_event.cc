@@ -14,10 +14,17 @@ namespace signalbox::kv {
 namespace {
 
 // Old arrays name fields by position; these are the positions, in the order of the classes' declarations.
-constexpr std::array<std::string_view, 11> kStoredFields = {
-    "block_hashes", "parent_block_hash", "token_ids",  "block_size",         "lora_id",
-    "medium",       "lora_name",         "extra_keys", "group_idx",          "kv_cache_spec_kind",
-    "kv_cache_spec_sliding_window"};
+constexpr std::array<std::string_view, 11> kStoredFields = {"block_hashes",
+                                                            "parent_block_hash",
+                                                            "token_ids",
+                                                            "block_size",
+                                                            "lora_id",
+                                                            "medium",
+                                                            "lora_name",
+                                                            "extra_keys",
+                                                            "group_idx",
+                                                            "kv_cache_spec_kind",
+                                                            "kv_cache_spec_sliding_window"};
 constexpr std::array<std::string_view, 3> kRemovedFields = {"block_hashes", "medium", "group_idx"};
 
 std::optional<EngineBlock> read_block(MsgpackReader& in) {

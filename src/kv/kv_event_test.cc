@@ -131,8 +131,17 @@ TEST(KvEvent, ReadsTheOlderForm) {
 
 TEST(KvEvent, EventsOfOtherKindsArePassedOver) {
   std::string payload;
-  MsgpackWriter(payload).array(2).number(1).array(2).map(2).text("type").text("BlockMoved").text(
-      "to").integer(4).array(1).text("AllBlocksCleared");
+  MsgpackWriter(payload)
+      .array(2)
+      .number(1)
+      .array(2)
+      .map(2)
+      .text("type")
+      .text("BlockMoved")
+      .text("to")
+      .integer(4)
+      .array(1)
+      .text("AllBlocksCleared");
   const auto batch = decode_batch(payload);
   ASSERT_TRUE(batch.has_value());
   EXPECT_EQ(batch->events.size(), 1U);
@@ -142,7 +151,8 @@ TEST(KvEvent, EventsOfOtherKindsArePassedOver) {
 TEST(KvEvent, EveryCutOfARealBatchIsRefused) {
   for (const auto& [label, payload] : transcript()) {
     for (std::size_t cut = 0; cut < payload.size(); ++cut)
-      EXPECT_FALSE(decode_batch(std::string_view(payload).substr(0, cut))) << label << " at " << cut;
+      EXPECT_FALSE(decode_batch(std::string_view(payload).substr(0, cut)))
+          << label << " at " << cut;
   }
 }
 

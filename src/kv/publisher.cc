@@ -123,8 +123,7 @@ class EventPublisher::Impl {
 EventPublisher::EventPublisher(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 EventPublisher::~EventPublisher() = default;
 
-Result<std::unique_ptr<EventPublisher>> EventPublisher::open(
-    const EventPublisherOptions& options) {
+Result<std::unique_ptr<EventPublisher>> EventPublisher::open(const EventPublisherOptions& options) {
   auto impl = std::make_unique<Impl>(options);
   SBX_CHECK_OK(impl->open());
   return std::unique_ptr<EventPublisher>(new EventPublisher(std::move(impl)));

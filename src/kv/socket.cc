@@ -31,7 +31,8 @@ class Message {
 };
 
 std::unexpected<Error> failed(const char* what, const std::string& endpoint) {
-  return fail(Code::kIo, fmt::format("cannot {} {}: {}", what, endpoint, zmq_strerror(zmq_errno())));
+  return fail(Code::kIo,
+              fmt::format("cannot {} {}: {}", what, endpoint, zmq_strerror(zmq_errno())));
 }
 
 }  // namespace

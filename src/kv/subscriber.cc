@@ -229,8 +229,6 @@ class Subscriber::Impl {
 
 Subscriber::Subscriber(Listener& listener) : impl_(std::make_unique<Impl>(listener)) {}
 Subscriber::~Subscriber() = default;
-void Subscriber::follow(std::vector<Publisher> publishers) {
-  impl_->follow(std::move(publishers));
-}
+void Subscriber::follow(std::vector<Publisher> publishers) { impl_->follow(std::move(publishers)); }
 
 }  // namespace signalbox::kv

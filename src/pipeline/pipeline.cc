@@ -36,8 +36,7 @@ bool shows_category(const config::Config& config, const exchange::ClientRequest&
 // The first candidate is the one that is nearly always used; others go by estimates.
 const discovery::ReplicaGroup* group_of(const exchange::Exchange& exchange,
                                         const discovery::EndpointSet& set) {
-  return exchange.candidates.empty() ? nullptr
-                                     : set.find(exchange.candidates.front().model->name);
+  return exchange.candidates.empty() ? nullptr : set.find(exchange.candidates.front().model->name);
 }
 
 bool generates_text(const exchange::Exchange& exchange) {
@@ -320,8 +319,8 @@ void Pipeline::report(const discovery::EndpointSet& set, discovery::Endpoint& en
   }
 }
 
-upstream::Choose Pipeline::chooser(exchange::Exchange& exchange,
-                                   const discovery::EndpointSet& set, discovery::Role role) {
+upstream::Choose Pipeline::chooser(exchange::Exchange& exchange, const discovery::EndpointSet& set,
+                                   discovery::Role role) {
   auto session = balancer::session_key(exchange.client, exchange.request, set.balancer());
   const int priority = balancer::priority(exchange.client, set.balancer());
   return [this, &exchange, &set, session = std::move(session), priority, role,

@@ -29,7 +29,8 @@ struct EngineOptions {
   std::size_t blocks = 8192;             // KV cache, in blocks of kBlockTokens
   std::size_t answer_tokens = 0;         // 0: as long as the canned answer is
   std::size_t context_tokens_max = 131072;
-  std::string kv_endpoint;         // tcp://ADDRESS:PORT for KV events, a port of * is the system's choice; empty: none
+  std::string
+      kv_endpoint;  // tcp://ADDRESS:PORT for KV events, a port of * is the system's choice; empty: none
   std::string kv_replay_endpoint;  // the same for their replay
 };
 

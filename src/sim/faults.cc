@@ -77,10 +77,9 @@ Result<void> set(Control& control, std::string_view name, std::string_view value
   } else {
     return fail(
         Code::kInvalidArgument,
-        fmt::format(
-            "unknown parameter '{}': fail, status, drop, hang, health, delay_ms, refuse, "
-            "mute_kv_events, reset",
-            name),
+        fmt::format("unknown parameter '{}': fail, status, drop, hang, health, delay_ms, refuse, "
+                    "mute_kv_events, reset",
+                    name),
         std::string(name));
   }
   return {};

@@ -93,11 +93,10 @@ std::string Connection::kept_blocks(const Generation& generation) const {
 // False when the client left; true with a sequence that does not run when the engine is full.
 net::Task<bool> Connection::admit(Sequence& sequence, const Generation& generation) {
   const std::string& model = generation.ask.model;
-  const Engine::Prompt prompt{
-      .text = generation.ask.prompt,
-      .adapter = state_.engine.is_adapter(model) ? model : std::string(),
-      .cache_salt = generation.ask.cache_salt,
-      .transferred = generation.ask.fetches_blocks};
+  const Engine::Prompt prompt{.text = generation.ask.prompt,
+                              .adapter = state_.engine.is_adapter(model) ? model : std::string(),
+                              .cache_salt = generation.ask.cache_salt,
+                              .transferred = generation.ask.fetches_blocks};
   const auto admission =
       state_.engine.submit(sequence, prompt, generation.answer.completion_tokens(),
                            state_.loop.now(), [this] { place_free(); });

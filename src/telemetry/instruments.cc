@@ -164,8 +164,8 @@ Instruments::Instruments(Registry& r)
       kv_blocks_dropped(r.counters("signalbox_kv_blocks_dropped_total",
                                    "Stored blocks that could not be indexed.",
                                    {"engine", "reason"})),
-      kv_blocks(r.gauges("signalbox_kv_blocks", "Blocks that an engine says it holds.",
-                         {"engine"})),
+      kv_blocks(
+          r.gauges("signalbox_kv_blocks", "Blocks that an engine says it holds.", {"engine"})),
       prompt_tokens_found(r.counters("signalbox_prompt_token_ids_total",
                                      "Requests whose token ids were wanted, by their source.",
                                      {"source"})),

@@ -67,7 +67,7 @@ struct Upstream::Round {
   Result<Live> last = fail(Code::kUnavailable, "no attempt was made");
   std::optional<std::size_t> answered;  // the attempt behind `last`, if an engine answered
 
-  std::size_t attempts_before = 0;      // of the request's other half
+  std::size_t attempts_before = 0;  // of the request's other half
 
   int tries() const {
     return static_cast<int>(sending.exchange->attempts.size() - attempts_before);

@@ -53,8 +53,8 @@ struct Sending {
   bool asks_for_transfer = true;  // see RenderOptions
   // Given to the decode half's attempts until one of them has reached an engine: blocks are handed over once.
   std::string kv_transfer_params;
-  std::optional<Choice> first;                   // made already; later attempts choose
-  Deadline deadline = Deadline::none();          // besides that of the client
+  std::optional<Choice> first;           // made already; later attempts choose
+  Deadline deadline = Deadline::none();  // besides that of the client
 };
 
 // A response whose head has arrived. The body is read from lease.body().

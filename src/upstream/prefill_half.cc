@@ -14,7 +14,7 @@ namespace signalbox::upstream {
 namespace {
 
 bool is_this_machine(std::string_view host) {
-  constexpr std::array<std::string_view, 6> kNames = {"",      "localhost", "127.0.0.1",
+  constexpr std::array<std::string_view, 6> kNames = {"",    "localhost", "127.0.0.1",
                                                       "::1", "0.0.0.0",   "::"};
   return std::find(kNames.begin(), kNames.end(), host) != kNames.end();
 }

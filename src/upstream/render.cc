@@ -125,10 +125,9 @@ constexpr std::string_view kKeepForRemoteDecode =
     R"("remote_block_ids":null,"remote_host":null,"remote_port":null})";
 
 Result<void> edit_prefill_half(Patch& patch, Value root, const RenderOptions& options) {
-  constexpr std::array<std::string_view, 5> kContradicting = {
-      "min_tokens", "stream_options", "n", "best_of", "use_beam_search"};
-  for (const std::string_view key : kContradicting)
-    SBX_CHECK_OK(patch.remove_member(root, key));
+  constexpr std::array<std::string_view, 5> kContradicting = {"min_tokens", "stream_options", "n",
+                                                              "best_of", "use_beam_search"};
+  for (const std::string_view key : kContradicting) SBX_CHECK_OK(patch.remove_member(root, key));
   SBX_CHECK_OK(patch.set_member(root, "stream", "false"));
   SBX_CHECK_OK(patch.set_member(root, "max_tokens", "1"));
   SBX_TRY(const auto completion_tokens, root.find("max_completion_tokens"));

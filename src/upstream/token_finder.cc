@@ -223,7 +223,8 @@ net::Task<TokenIds> TokenFinder::wait_for(std::shared_ptr<Call> call) {
 void TokenFinder::complain(const std::string& model, const std::string& why) {
   if (stop_.cancelled() || !complained_.insert(model).second) return;
   log::warning(
-      "{}: token ids are not to be had from /tokenize ({}); such requests are routed by the estimated "
+      "{}: token ids are not to be had from /tokenize ({}); such requests are routed by the "
+      "estimated "
       "prefix. Told once; signalbox_prompt_token_ids_total counts them",
       model, why);
 }
@@ -232,8 +233,7 @@ void TokenFinder::found(exchange::Exchange* exchange, TokenSource source, TokenI
   static constexpr std::string_view kWords[] = {"none", "body", "cache", "engine"};
   exchange->tokens.source = ids ? source : TokenSource::kNone;
   exchange->tokens.ids = std::move(ids);
-  instruments_.prompt_tokens_found
-      .with(kWords[static_cast<std::size_t>(exchange->tokens.source)])
+  instruments_.prompt_tokens_found.with(kWords[static_cast<std::size_t>(exchange->tokens.source)])
       .add();
 }
 

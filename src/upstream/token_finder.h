@@ -56,7 +56,7 @@ struct PromptKeys {
     std::uint64_t key = 0;      // of everything up to the end of this message
     std::size_t bytes_end = 0;  // of the messages so far
   };
-  std::vector<Position> positions;  // one a message, or one for a text prompt
+  std::vector<Position> positions;                // one a message, or one for a text prompt
   std::optional<std::vector<std::uint32_t>> ids;  // the client's own
 };
 PromptKeys prompt_keys(const exchange::Exchange& exchange, const exchange::Candidate& candidate);

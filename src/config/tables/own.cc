@@ -12,10 +12,14 @@ struct EnumWords<HeaderSet> {
 template <>
 struct EnumWords<BalancerPolicy> {
   static constexpr std::pair<std::string_view, BalancerPolicy> kWords[] = {
-      {"round_robin", BalancerPolicy::kRoundRobin},  {"least_load", BalancerPolicy::kLeastLoad},
-      {"power_of_two", BalancerPolicy::kPowerOfTwo}, {"session", BalancerPolicy::kSession},
-      {"session_md5", BalancerPolicy::kSessionMd5},  {"prefix_aware", BalancerPolicy::kPrefixAware},
-      {"load_aware", BalancerPolicy::kLoadAware},    {"kv_aware", BalancerPolicy::kKvAware},
+      {"round_robin", BalancerPolicy::kRoundRobin},
+      {"least_load", BalancerPolicy::kLeastLoad},
+      {"power_of_two", BalancerPolicy::kPowerOfTwo},
+      {"session", BalancerPolicy::kSession},
+      {"session_md5", BalancerPolicy::kSessionMd5},
+      {"prefix_aware", BalancerPolicy::kPrefixAware},
+      {"load_aware", BalancerPolicy::kLoadAware},
+      {"kv_aware", BalancerPolicy::kKvAware},
       {"auto", BalancerPolicy::kAuto}};
 };
 template <>
@@ -191,8 +195,7 @@ const Schema& kv_events_schema() {
               .range(0, 1),
           row<&K::storage_worth>("storage_worth", "Of a token on disk or in a remote store.")
               .range(0, 1),
-          row<&K::tokenize_path>("tokenize_path",
-                                 "Where engines turn a request into token ids."),
+          row<&K::tokenize_path>("tokenize_path", "Where engines turn a request into token ids."),
           row<&K::tokenize_timeout>("tokenize_timeout",
                                     "Past it a request is routed without token ids.")
               .range(0.001, 60),
@@ -205,19 +208,18 @@ const Schema& disaggregated_prefill_schema() {
   using D = DisaggregatedPrefill;
   static const Schema schema{
       .name = "signalbox.disaggregated_prefill",
-      .fields = {
-          row<&D::enabled>("enabled", "One engine computes the prompt, another one the answer."),
-          row<&D::transfer>("transfer",
-                            "nixl hands kv_transfer_params on; lmcache leaves it to the engines."),
-          row<&D::prefill_labels>("prefill_labels", "Labels of engines that compute prompts."),
-          row<&D::decode_labels>("decode_labels", "Labels of engines that compute answers."),
-          row<&D::labels>("labels", "Label of each backend, by its name, host:port or host."),
-          row<&D::tokens_min>("tokens_min",
-                              "Prompts of which fewer tokens are missing skip the extra hop.")
-              .as(Type::kTokens)
-              .range(0, 1e9),
-          row<&D::timeout>("timeout", "Time the prefill half may take.")
-              .range(0.01, kDaySeconds)},
+      .fields =
+          {row<&D::enabled>("enabled", "One engine computes the prompt, another one the answer."),
+           row<&D::transfer>("transfer",
+                             "nixl hands kv_transfer_params on; lmcache leaves it to the engines."),
+           row<&D::prefill_labels>("prefill_labels", "Labels of engines that compute prompts."),
+           row<&D::decode_labels>("decode_labels", "Labels of engines that compute answers."),
+           row<&D::labels>("labels", "Label of each backend, by its name, host:port or host."),
+           row<&D::tokens_min>("tokens_min",
+                               "Prompts of which fewer tokens are missing skip the extra hop.")
+               .as(Type::kTokens)
+               .range(0, 1e9),
+           row<&D::timeout>("timeout", "Time the prefill half may take.").range(0.01, kDaySeconds)},
       .after = [](Reader& reader, const Node& node, void* object) {
         const auto& d = *static_cast<D*>(object);
         if (!d.enabled) return;
