@@ -204,7 +204,7 @@ Result<Pick> Balancer::pick(std::span<const exchange::Candidate> candidates, con
                             Excluded excluded) {
   if (auto pick = pick_from(candidates, context, excluded, false)) return *std::move(pick);
   if (auto pick = pick_from(candidates, context, excluded, true)) return *std::move(pick);
-  if (context.role != discovery::Role::kAny) {
+  if (context.role == discovery::Role::kDecode) {
     // An engine that was meant for the other half answers better than none.
     Context any = context;
     any.role = discovery::Role::kAny;

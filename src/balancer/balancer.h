@@ -7,7 +7,7 @@
 //      its replicas those that hold the wanted adapter, before those that may, before those that do not;
 //   2. panic: if no candidate has a usable replica, unhealthy and ejected ones are used as if they were well, because an
 //      answer from a suspect engine beats none. Draining, excluded and weight-0 replicas are never used;
-//   3. the same without regard to the half of the request that replicas are for (disaggregated prefill);
+//   3. for the decode half of a disaggregated request, the same among replicas of the other half;
 //   4. otherwise kUnavailable.
 #pragma once
 

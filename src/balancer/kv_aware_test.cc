@@ -163,6 +163,11 @@ TEST(Roles, AnEngineOfTheOtherHalfIsBetterThanNone) {
   context.role = discovery::Role::kDecode;
   const auto candidates = fleet.candidates({"m"});
   EXPECT_EQ(host_of(*fleet.balancer.pick(candidates, context, {})), "p");
+  // Prompts are not sent ahead to the engine that will need them anyway.
+  fleet.endpoint("d").set_draining(false);
+  fleet.endpoint("p").set_draining(true);
+  context.role = discovery::Role::kPrefill;
+  EXPECT_FALSE(fleet.balancer.pick(candidates, context, {}).has_value());
 }
 
 // Labels are whole words, unlike in the router whose configuration this reads.

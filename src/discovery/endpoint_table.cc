@@ -112,8 +112,11 @@ struct EndpointTable::Builder {
   std::size_t group_index(const std::string& name, const config::Model* model) {
     const auto [at, added] = set.group_by_model_.try_emplace(name, set.groups_.size());
     if (added) {
-      set.groups_.push_back(
-          {name, policy_of(model, config.own.balancer), {}, find_or_make(table.rotations_, name)});
+      set.groups_.push_back({name,
+                             policy_of(model, config.own.balancer),
+                             {},
+                             find_or_make(table.rotations_, name),
+                             find_or_make(table.rotations_, name + "\nprefill")});
     }
     return at->second;
   }

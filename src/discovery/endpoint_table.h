@@ -82,6 +82,10 @@ struct ReplicaGroup {
   config::BalancerPolicy policy = config::BalancerPolicy::kRoundRobin;
   std::vector<Replica> replicas;
   std::shared_ptr<Rotation> rotation;
+  std::shared_ptr<Rotation> prefill_rotation;  // of replicas with Role::kPrefill
+  Rotation& rotation_of(const Replica& replica) const {
+    return replica.role == Role::kPrefill ? *prefill_rotation : *rotation;
+  }
   // Some replicas compute prompts only, and some others answers.
   bool disaggregated() const;
 };

@@ -343,7 +343,8 @@ upstream::Choose Pipeline::chooser(exchange::Exchange& exchange, const discovery
     }
     context.role = role;
     context.prompt = &prompt;
-    context.streams = exchange.request.stream;
+    // The answer of a prefill half is the first token.
+    context.streams = exchange.request.stream || role == discovery::Role::kPrefill;
     context.priority = priority;
     SBX_TRY(auto pick, balancer_.pick(exchange.candidates, context, excluded));
     exchange.route = {pick.policy, pick.prompt_tokens, pick.cached_tokens, pick.exact};

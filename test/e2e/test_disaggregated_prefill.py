@@ -108,7 +108,8 @@ def test_short_prompts_are_spared_the_hop(started):
     answer = fleet.ask('Hello')
     assert answer.status == 200 and 'x-signalbox-prefill-endpoint' not in answer.headers
     assert finished(fleet.prefills) == [0, 0] and fleet.results('skipped') == 1
-    assert 'kv_transfer_params' not in last_request(fleet.decodes[0].port)['body']
+    bodies = [last_request(engine.port)['body'] for engine in fleet.decodes]
+    assert [body for body in bodies if body] and all('kv_transfer_params' not in (body or {}) for body in bodies)
 
 
 def test_prompts_that_the_decode_engine_holds_are_spared_the_hop(started):
@@ -157,9 +158,11 @@ def test_another_decode_engine_steps_in(started):
 
 
 def test_blocks_are_handed_over_once(started):
-    fleet = Fleet(started, 1, 2)
+    """A decode engine that was reached may have fetched them; the one that steps in computes the prompt."""
+    fleet = Fleet(started, 1, 2, policy='least_load')
     control(fleet.decodes[0], 'fail=1&status=503')
-    assert fleet.ask().status == 200
+    while last_request(fleet.decodes[0].port)['body'] is None:  # in turn: the second request at the latest
+        assert fleet.ask().status == 200
     assert 'kv_transfer_params' in last_request(fleet.decodes[0].port)['body']
     assert 'kv_transfer_params' not in last_request(fleet.decodes[1].port)['body']
 

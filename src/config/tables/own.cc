@@ -314,38 +314,47 @@ const Schema& own_schema() {
   using O = Own;
   static const Schema schema{
       .name = "signalbox",
-      .fields = {
-          child<&O::http>("http", http_schema, "The OpenAI-compatible door."),
-          child<&O::admin>("admin", admin_schema, "The door for metrics and operators."),
-          child<&O::limits>("limits", limits_schema, "Sizes and times."),
-          child<&O::balancer>("balancer", balancer_schema, "Choice of a replica."),
-          child<&O::engine_metrics>("engine_metrics", engine_metrics_schema,
-                                    "Figures that engines publish."),
-          child<&O::kv_events>("kv_events", kv_events_schema,
-                               "What engines say about the blocks in their caches."),
-          child<&O::disaggregated_prefill>("disaggregated_prefill", disaggregated_prefill_schema,
-                                           "Prompts and answers on different engines."),
-          child<&O::retry>("retry", retry_schema, "Further attempts."),
-          child<&O::health>("health", health_schema, "Health checks and ejection."),
-          child<&O::access_log>("access_log", access_log_schema, "The access log."),
-          child<&O::encoder>("encoder", encoder_schema,
-                             "The encoder behind domain and embedding signals."),
-          child<&O::sim>("sim", sim_schema, "Simulated engines."),
-          row<&O::trusted_peers>(
-              "trusted_peers", "Addresses or CIDRs whose identity headers count; default is none."),
-          row<&O::user_id_header>("user_id_header", "Header that names the user."),
-          row<&O::user_groups_header>("user_groups_header", "Header that lists the user's groups."),
-          row<&O::task_kind_threshold>("task_kind_threshold",
-                                       "Least confidence of rule leaves of type task_kind (code, "
-                                       "creative_writing, maths, general_knowledge, summarising, "
-                                       "translation, extraction, small_talk).")
-              .range(0, 1)
-              .in("0..1"),
-          row<&O::metadata_headers>(
-              "metadata_headers", "Headers offered to metadata rules beside the body's metadata."),
-          row<&O::io_threads>("io_threads", "I/O threads; 0 takes the CPU budget.")
-              .range(0, 1024)
-              .restart()}};
+      .fields =
+          {child<&O::http>("http", http_schema, "The OpenAI-compatible door."),
+           child<&O::admin>("admin", admin_schema, "The door for metrics and operators."),
+           child<&O::limits>("limits", limits_schema, "Sizes and times."),
+           child<&O::balancer>("balancer", balancer_schema, "Choice of a replica."),
+           child<&O::engine_metrics>("engine_metrics", engine_metrics_schema,
+                                     "Figures that engines publish."),
+           child<&O::kv_events>("kv_events", kv_events_schema,
+                                "What engines say about the blocks in their caches."),
+           child<&O::disaggregated_prefill>("disaggregated_prefill", disaggregated_prefill_schema,
+                                            "Prompts and answers on different engines."),
+           child<&O::retry>("retry", retry_schema, "Further attempts."),
+           child<&O::health>("health", health_schema, "Health checks and ejection."),
+           child<&O::access_log>("access_log", access_log_schema, "The access log."),
+           child<&O::encoder>("encoder", encoder_schema,
+                              "The encoder behind domain and embedding signals."),
+           child<&O::sim>("sim", sim_schema, "Simulated engines."),
+           row<&O::trusted_peers>(
+               "trusted_peers",
+               "Addresses or CIDRs whose identity headers count; default is none."),
+           row<&O::user_id_header>("user_id_header", "Header that names the user."),
+           row<&O::user_groups_header>("user_groups_header",
+                                       "Header that lists the user's groups."),
+           row<&O::task_kind_threshold>("task_kind_threshold",
+                                        "Least confidence of rule leaves of type task_kind (code, "
+                                        "creative_writing, maths, general_knowledge, summarising, "
+                                        "translation, extraction, small_talk).")
+               .range(0, 1)
+               .in("0..1"),
+           row<&O::metadata_headers>(
+               "metadata_headers", "Headers offered to metadata rules beside the body's metadata."),
+           row<&O::io_threads>("io_threads", "I/O threads; 0 takes the CPU budget.")
+               .range(0, 1024)
+               .restart()},
+      .after = [](Reader& reader, const Node& node, void* object) {
+        const auto& own = *static_cast<O*>(object);
+        if (own.balancer.policy != BalancerPolicy::kKvAware || own.kv_events.enabled) return;
+        reader.warning("kv-events-off", node.mark,
+                       "policy kv_aware without kv_events goes by estimates, as prefix_aware does",
+                       "set kv_events.enabled, or policy prefix_aware");
+      }};
   return schema;
 }
 
