@@ -12,6 +12,7 @@ pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc) # libutf8proc-d
 pkg_check_modules(GRPCPP REQUIRED IMPORTED_TARGET grpc++ protobuf) # libgrpc++-dev, libprotobuf-dev
 find_program(PROTOC_PROGRAM protoc REQUIRED)                      # protobuf-compiler
 find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)            # protobuf-compiler-grpc
+pkg_check_modules(ZMQ REQUIRED IMPORTED_TARGET libzmq)           # libzmq3-dev
 if(SIGNALBOX_TESTS)
   find_package(GTest REQUIRED)   # libgtest-dev, libgmock-dev
   find_library(RAPIDCHECK_LIBRARY rapidcheck REQUIRED)  # librapidcheck-dev

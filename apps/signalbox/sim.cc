@@ -31,6 +31,7 @@ constexpr std::array kFlags = {
     FlagSpec{"tokens", "N", "length of every answer; default: as long as its text"},
     FlagSpec{"blocks", "N", "KV cache in blocks of 16 tokens; default 8192"},
     FlagSpec{"max-running", "N", "requests decoded at once; default 256"},
+    FlagSpec{"kv-events", "", "publish KV events over ZeroMQ, with replay, on free ports"},
     FlagSpec{"ports-file", "FILE", "write {\"engines\":[...]} once listening"},
     FlagSpec{"help", "", "this text"},
 };
@@ -103,6 +104,8 @@ Result<Options> read_options(const Flags& flags) {
   engine.decode = std::chrono::nanoseconds(static_cast<std::int64_t>(decode_ms * 1e6));
   SBX_TRY(engine.answer_tokens, count_of(flags, "tokens", engine.answer_tokens));
   SBX_TRY(engine.blocks, count_of(flags, "blocks", engine.blocks));
+  if (flags.has("kv-events"))
+    engine.kv_endpoint = engine.kv_replay_endpoint = "tcp://" + options.host + ":*";
   SBX_TRY(engine.running_max, count_of(flags, "max-running", engine.running_max));
   return options;
 }
@@ -111,11 +114,16 @@ Result<void> write_ports(const std::string& path,
                          const std::vector<std::unique_ptr<sim::Server>>& servers) {
   if (path.empty()) return {};
   std::string ports;
-  for (const auto& server : servers)
-    ports += fmt::format("{}{}", ports.empty() ? "" : ",", server->port());
+  std::string events;
+  for (const auto& server : servers) {
+    const char* comma = ports.empty() ? "" : ",";
+    ports += fmt::format("{}{}", comma, server->port());
+    events += fmt::format(R"({}{{"endpoint":"{}","replay_endpoint":"{}"}})", comma,
+                          server->kv_endpoint(), server->kv_replay_endpoint());
+  }
   const std::string aside = path + ".new";
   std::ofstream file(aside);
-  file << fmt::format("{{\"engines\":[{}]}}\n", ports);
+  file << fmt::format("{{\"engines\":[{}],\"kv_events\":[{}]}}\n", ports, events);
   file.close();
   if (!file || std::rename(aside.c_str(), path.c_str()) != 0) {
     return fail(Code::kIo, fmt::format("cannot write {}", path));

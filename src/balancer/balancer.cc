@@ -33,6 +33,16 @@ std::string why_none(std::span<const exchange::Candidate> candidates, const Cont
   return text;
 }
 
+bool serves(discovery::Role has, discovery::Role wanted) {
+  return has == wanted || has == discovery::Role::kAny || wanted == discovery::Role::kAny;
+}
+
+// The token ids at hand are those of this candidate's model.
+bool has_tokens(const Context& context, std::size_t candidate) {
+  return context.tokens != nullptr && context.tokens->source != exchange::TokenSource::kNone &&
+         context.tokens->candidate == candidate;
+}
+
 }  // namespace
 
 std::string_view policy_name(config::BalancerPolicy policy) {
@@ -51,6 +61,8 @@ std::string_view policy_name(config::BalancerPolicy policy) {
       return "prefix_aware";
     case config::BalancerPolicy::kLoadAware:
       return "load_aware";
+    case config::BalancerPolicy::kKvAware:
+      return "kv_aware";
     case config::BalancerPolicy::kAuto:
       return "auto";
   }
@@ -73,6 +85,8 @@ Policy& Balancer::policy_of(const discovery::ReplicaGroup& group) {
       return prefix_aware_;
     case config::BalancerPolicy::kLoadAware:
       return load_aware_;
+    case config::BalancerPolicy::kKvAware:
+      return kv_aware_;
     case config::BalancerPolicy::kAuto:
       return auto_;
   }
@@ -84,6 +98,7 @@ void Balancer::collect(const exchange::Candidate& candidate, std::size_t index,
   const auto* group = context.set->find(candidate.model->name);
   if (group == nullptr) return;
   for (const auto& replica : group->replicas) {
+    if (!serves(replica.role, context.role)) continue;
     const Verdict verdict = judge(replica, context.now, excluded);
     const bool suspect = verdict == Verdict::kUnhealthy || verdict == Verdict::kEjected;
     if (verdict == Verdict::kUsable || (panic && suspect))
@@ -92,12 +107,15 @@ void Balancer::collect(const exchange::Candidate& candidate, std::size_t index,
 }
 
 // What each option's engine holds of the prompt. Options of one candidate.
-void Balancer::look_up_prefixes(const exchange::Candidate& candidate, const Context& context) {
+void Balancer::look_up_prefixes(const exchange::Candidate& candidate, std::size_t index,
+                                const Context& context) {
+  if (has_tokens(context, index)) kv_lookup_.look_up(options_, context);
+  if (context.prompt == nullptr) return;
   const auto chain = context.prompt->chain().hashes();
   if (chain.empty()) return;
   context.set->prefixes()->match(chain, cache_salt(candidate), matches_);
   for (Option& option : options_) {
-    if (option.candidate != &candidate) continue;
+    if (option.candidate != &candidate || option.exact) continue;
     const std::uint32_t blocks = matches_.blocks(option.endpoint().cache().slot());
     option.cached_tokens =
         static_cast<std::int64_t>(index::blocks_bytes(blocks)) / index::kBytesPerToken;
@@ -144,7 +162,7 @@ std::optional<Pick> Balancer::choose(const Context& context, bool panic) {
 }
 
 Pick Balancer::take(const Option& option, const Context& context, const Policy& policy, bool trial,
-                    bool panic) const {
+                    bool panic) {
   Pick pick;
   pick.candidate = option.candidate;
   pick.replica = option.replica;
@@ -153,11 +171,13 @@ Pick Balancer::take(const Option& option, const Context& context, const Policy& 
   pick.policy = policy.name();
   pick.prompt_tokens = context.prefill_tokens;
   pick.cached_tokens = option.cached_tokens;
+  pick.exact = option.exact;
   const std::int64_t missing =
       std::max<std::int64_t>(0, context.prefill_tokens - option.cached_tokens);
   pick.in_flight = discovery::InFlight(
       option.replica->endpoint,
       {.prefill_tokens = missing, .streams = context.streams, .sent_at = context.now}, trial);
+  if (has_tokens(context, option.candidate_index)) kv_lookup_.sent(option, context);
   if (policy.wants_prefix() && context.prompt != nullptr) {
     context.set->prefixes()->insert(context.prompt->chain().hashes(), cache_salt(*option.candidate),
                                     option.replica->endpoint->cache());
@@ -173,8 +193,7 @@ std::optional<Pick> Balancer::pick_from(std::span<const exchange::Candidate> can
     if (options_.empty()) continue;
     const Policy& policy = policy_of(*options_.front().group);
     const bool joint = policy.spans_candidates();
-    if (policy.wants_prefix() && context.prompt != nullptr)
-      look_up_prefixes(candidates[i], context);
+    if (policy.wants_prefix()) look_up_prefixes(candidates[i], i, context);
     if (joint && i + 1 < candidates.size()) continue;
     if (!joint) keep_best_residency(context);
     leave_to_the_warm(options_, context, random_);
@@ -187,6 +206,12 @@ Result<Pick> Balancer::pick(std::span<const exchange::Candidate> candidates, con
                             Excluded excluded) {
   if (auto pick = pick_from(candidates, context, excluded, false)) return *std::move(pick);
   if (auto pick = pick_from(candidates, context, excluded, true)) return *std::move(pick);
+  if (context.role == discovery::Role::kDecode) {
+    // An engine that was meant for the other half answers better than none.
+    Context any = context;
+    any.role = discovery::Role::kAny;
+    return pick(candidates, any, excluded);
+  }
   return fail(Code::kUnavailable, why_none(candidates, context, excluded));
 }
 

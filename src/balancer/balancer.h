@@ -7,7 +7,8 @@
 //      its replicas those that hold the wanted adapter, before those that may, before those that do not;
 //   2. panic: if no candidate has a usable replica, unhealthy and ejected ones are used as if they were well, because an
 //      answer from a suspect engine beats none. Draining, sleeping, excluded and weight-0 replicas are never used;
-//   3. otherwise kUnavailable.
+//   3. for the decode half of a disaggregated request, the same among replicas of the other half;
+//   4. otherwise kUnavailable.
 #pragma once
 
 #include <array>
@@ -16,6 +17,8 @@
 
 #include "balancer/auto_policy.h"
 #include "balancer/filter.h"
+#include "balancer/kv_aware.h"
+#include "balancer/kv_lookup.h"
 #include "balancer/least_load.h"
 #include "balancer/load_aware.h"
 #include "balancer/policy.h"
@@ -40,7 +43,8 @@ struct Pick {
   std::string_view policy;         // static name, for headers and metrics
   std::int64_t prompt_tokens = 0;  // as estimated
   std::int64_t cached_tokens =
-      0;  // of them, believed to be in the replica's cache; 0 if nobody asked
+      0;               // of them, believed to be in the replica's cache; 0 if nobody asked
+  bool exact = false;  // the engine says so itself
 };
 
 // The policy's word in configuration, headers and metrics.
@@ -62,9 +66,10 @@ class Balancer {
   Policy& policy_of(const discovery::ReplicaGroup& group);
   void collect(const exchange::Candidate& candidate, std::size_t index, const Context& context,
                Excluded excluded, bool panic);
-  void look_up_prefixes(const exchange::Candidate& candidate, const Context& context);
+  void look_up_prefixes(const exchange::Candidate& candidate, std::size_t index,
+                        const Context& context);
   Pick take(const Option& option, const Context& context, const Policy& policy, bool trial,
-            bool panic) const;
+            bool panic);
   void keep_best_residency(const Context& context);
   std::optional<Pick> choose(const Context& context, bool panic);
   std::optional<Pick> pick_from(std::span<const exchange::Candidate> candidates,
@@ -78,10 +83,12 @@ class Balancer {
   SessionMd5 session_md5_;
   PrefixAware prefix_aware_;
   LoadAware load_aware_;
+  KvAware kv_aware_;
   Auto auto_;
   std::vector<Option> options_;  // scratch of one pick
   std::vector<double> costs_;
   index::Matches matches_;
+  KvLookup kv_lookup_;
 };
 
 }  // namespace signalbox::balancer

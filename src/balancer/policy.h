@@ -26,8 +26,10 @@ struct Option {
   const discovery::ReplicaGroup* group = nullptr;
   const discovery::Replica* replica = nullptr;
   std::size_t candidate_index = 0;
-  // Tokens of the prompt that the engine is believed to hold; 0 unless the policy wants_prefix().
+  // Tokens of the prompt that the engine is believed to hold, those of lower tiers counting for what they are worth; 0
+  // unless the policy wants_prefix().
   std::int64_t cached_tokens = 0;
+  bool exact = false;  // the engine says so itself (KV events); else it is an estimate
   int weight() const { return replica->weight(); }
   const discovery::Endpoint& endpoint() const { return *replica->endpoint; }
 };
@@ -43,6 +45,9 @@ struct Context {
   const Prompt* prompt = nullptr;   // read when a policy wants prefixes; nullptr: none
   bool streams = true;              // the answer comes token by token
   int priority = 0;                 // below 0 urgent, above 0 can wait
+  // The prompt as its engines number it; nullptr: not known.
+  const exchange::PromptTokens* tokens = nullptr;
+  discovery::Role role = discovery::Role::kAny;  // half of the request that is to be placed
 };
 
 class Policy {

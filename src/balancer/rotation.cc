@@ -24,7 +24,7 @@ std::uint64_t caught_up(std::uint64_t turns, double weight, double now) {
 
 Turn next_turn(const discovery::ReplicaGroup& group, const discovery::Replica& replica) {
   const double weight = replica.weight();
-  const double now = group.rotation->now.load(std::memory_order_acquire);
+  const double now = group.rotation_of(replica).now.load(std::memory_order_acquire);
   Turn turn;
   turn.seen = replica.turns->taken.load(std::memory_order_acquire);
   turn.credited = caught_up(turn.seen, weight, now);
@@ -40,7 +40,7 @@ bool take_turn(const discovery::ReplicaGroup& group, const discovery::Replica& r
     return false;
   }
   // Going back a little when two cores store out of order only makes the clock credit less.
-  auto& clock = group.rotation->now;
+  auto& clock = group.rotation_of(replica).now;
   if (turn.due > clock.load(std::memory_order_relaxed))
     clock.store(turn.due, std::memory_order_release);
   return true;

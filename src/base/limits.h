@@ -93,6 +93,25 @@ inline constexpr std::size_t kPrefixBlocksMax = 1024;  // of one prompt: the fir
 inline constexpr std::size_t kPrefixEnginesMax =
     4096;  // engines told apart; further ones are not indexed
 inline constexpr std::size_t kPrefixEntriesMax = 1 << 20;  // of all engines and models: 28 MiB
+// KV events: blocks that engines say they hold.
+inline constexpr std::size_t kKvEngineBlocksMax = 1 << 20;  // of one engine rank; more are not kept
+inline constexpr std::size_t kKvEntriesMax = 4 << 20;       // of all engines: some 200 MiB
+inline constexpr std::size_t kKvRanksMax = 64;              // data-parallel ranks of one engine
+inline constexpr std::size_t kKvMessageBytesMax = 32 << 20;  // one ZeroMQ message
+inline constexpr std::size_t kKvHashBytesMax = 64;           // an engine's own name of a block
+inline constexpr std::size_t kKvReplayBatchesMax = 20'000;   // asked for at a time
+inline constexpr std::size_t kKvPendingMax = 256 << 10;      // blocks that are being computed, per core
+inline constexpr std::size_t kKvBlockSizesMax = 8;           // of the engines of one model
+inline constexpr int kKvReceiveQueueMax = 10'000;    // messages that wait for us; more are replayed
+inline constexpr std::size_t kMsgpackDepthMax = 16;  // arrays and maps inside one another
+// Prompts as token ids.
+inline constexpr std::size_t kPromptTokensMax = 4 << 20;         // of one prompt
+inline constexpr std::size_t kTokenCacheBytesMax = 16 << 20;     // per core
+inline constexpr std::size_t kTokenizeAnswerBytesMax = 32 << 20;  // an engine's /tokenize
+inline constexpr std::size_t kTokenizeCallsMax = 64;             // at a time, per core
+// Disaggregated prefill: what a prefill engine answers is read whole.
+inline constexpr std::size_t kPrefillAnswerBytesMax = 4 << 20;
+inline constexpr int kPrefillAttemptsMax = 2;
 // Encoder.
 inline constexpr std::size_t kEncoderQueueMax = 256;   // jobs waiting for a compute thread
 inline constexpr std::size_t kEncoderTokensMax = 512;  // positions of the shipped base model

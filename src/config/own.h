@@ -98,6 +98,7 @@ enum class BalancerPolicy {
   kSessionMd5,
   kPrefixAware,
   kLoadAware,
+  kKvAware,
   kAuto
 };
 
@@ -122,6 +123,48 @@ struct Balancer {
   std::map<std::string, std::string> zones;  // backend name or host to zone
   milliseconds zone_penalty{5};              // what leaving the zone costs
   bool operator==(const Balancer&) const = default;
+};
+
+// Where one engine publishes its KV events, where that is not its own host and the common ports.
+struct KvPublisher {
+  std::string endpoint;         // tcp://HOST:PORT of rank 0; rank r is on the port r further
+  std::string replay_endpoint;  // the same for replay; empty: none
+  int data_parallel_ranks = 0;  // 0: the common number
+  bool operator==(const KvPublisher&) const = default;
+};
+
+// signalbox.kv_events: what engines say about the blocks in their caches (vLLM's --kv-events-config).
+struct KvEvents {
+  bool enabled = false;
+  std::uint16_t port = 5557;      // of the publisher on each engine's host
+  std::uint16_t replay_port = 0;  // of its replay socket; 0: none
+  std::string topic;
+  int data_parallel_ranks = 1;  // publishers of one engine, on consecutive ports
+  double cpu_worth = 0.8;       // of a token in the engine's CPU tier, over one in its GPU cache
+  double storage_worth = 0.5;   // of a token on disk or in a remote store
+  std::string tokenize_path = "/tokenize";
+  milliseconds tokenize_timeout{100};          // past it the request is routed without token ids
+  std::map<std::string, KvPublisher> engines;  // by backend name, host:port or host
+  bool operator==(const KvEvents&) const = default;
+};
+
+// How the blocks of a prompt get from the prefill engine to the decode engine.
+enum class KvTransfer {
+  kNixl,    // kv_transfer_params of the prefill answer are handed to the decode engine
+  kLmcache  // the engines move them on their own
+};
+
+// signalbox.disaggregated_prefill: one engine computes the prompt, another one the answer.
+struct DisaggregatedPrefill {
+  bool enabled = false;
+  KvTransfer transfer = KvTransfer::kNixl;
+  std::vector<std::string> prefill_labels = {"prefill"};
+  std::vector<std::string> decode_labels = {"decode"};
+  std::map<std::string, std::string> labels;  // of backends, by name, host:port or host
+  // Prompts of which the decode engine misses fewer tokens go there without the extra hop.
+  std::int64_t tokens_min = 256;
+  milliseconds timeout{300'000};  // of the prefill half
+  bool operator==(const DisaggregatedPrefill&) const = default;
 };
 
 // Scraping of the engines' own figures.
@@ -195,6 +238,8 @@ struct Own {
   Limits limits;
   Balancer balancer;
   EngineMetrics engine_metrics;
+  KvEvents kv_events;
+  DisaggregatedPrefill disaggregated_prefill;
   Retry retry;
   Health health;
   AccessLog access_log;

@@ -25,8 +25,10 @@ std::string uuid_of(const std::string& url) {
 }  // namespace
 
 Endpoint::Endpoint(std::string url, net::Address address, std::string base_path,
-                   std::shared_ptr<index::EngineCache> cache)
+                   std::shared_ptr<index::EngineCache> cache,
+                   std::vector<std::shared_ptr<index::KvEngine>> kv)
     : cache_(std::move(cache)),
+      kv_(std::move(kv)),
       url_(std::move(url)),
       address_(std::move(address)),
       base_path_(std::move(base_path)),
@@ -109,11 +111,15 @@ void InFlight::finish(TimePoint now) {
   end();
 }
 
+void InFlight::drop_prompt() {
+  if (std::exchange(queued_, false)) endpoint_->load_.dropped(work_.prefill_tokens);
+}
+
 void InFlight::end() {
   if (!endpoint_) return;
   if (std::exchange(answering_, false))
     endpoint_->state_.decoding.fetch_sub(1, std::memory_order_relaxed);
-  if (std::exchange(queued_, false)) endpoint_->load_.dropped(work_.prefill_tokens);
+  drop_prompt();
   if (std::exchange(trial_, false)) endpoint_->end_trial();
   endpoint_->state_.in_flight.fetch_sub(1, std::memory_order_relaxed);
   endpoint_.reset();

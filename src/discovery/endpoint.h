@@ -10,11 +10,14 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "discovery/engine_load.h"
 #include "index/engine_cache.h"
+#include "index/kv_index.h"
 #include "net/network.h"
 
 namespace signalbox::discovery {
@@ -30,7 +33,8 @@ inline constexpr std::size_t kCacheLineBytes = 64;
 class Endpoint {
  public:
   Endpoint(std::string url, net::Address address, std::string base_path,
-           std::shared_ptr<index::EngineCache> cache);
+           std::shared_ptr<index::EngineCache> cache,
+           std::vector<std::shared_ptr<index::KvEngine>> kv = {});
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
 
@@ -56,6 +60,8 @@ class Endpoint {
   EngineLoad& load() { return load_; }
   // What its prefix cache is believed to hold. Never nullptr.
   index::EngineCache& cache() const { return *cache_; }
+  // What it says itself that it holds, by data-parallel rank; empty where KV events are off.
+  std::span<const std::shared_ptr<index::KvEngine>> kv() const { return kv_; }
 
   Health health() const { return state_.health.load(std::memory_order_relaxed); }
   // An engine that was down has lost its cache.
@@ -130,6 +136,7 @@ class Endpoint {
   Counts counts_;
   EngineLoad load_;
   std::shared_ptr<index::EngineCache> cache_;
+  std::vector<std::shared_ptr<index::KvEngine>> kv_;
   std::string url_;
   net::Address address_;
   std::string base_path_;
@@ -163,6 +170,8 @@ class InFlight {
   void first_token(TimePoint now);
   // The answer has begun: its head or, of a stream, its first token came. Idempotent.
   void answering();
+  // Its prompt is computed elsewhere: nothing of it is queued here. Idempotent.
+  void drop_prompt();
   // Ends the count now. Idempotent.
   void end();
   // Ends the count and adds the request to what the endpoint has finished.

@@ -65,6 +65,26 @@ config::BalancerPolicy policy_of(const config::Model* model, const config::Balan
   return balancer.policy;
 }
 
+Role role_of(const config::BackendRef& backend, const config::DisaggregatedPrefill& settings) {
+  if (!settings.enabled) return Role::kAny;
+  const std::string* label = find_backend(settings.labels, backend);
+  if (label == nullptr) return Role::kAny;
+  const auto among = [label](const std::vector<std::string>& labels) {
+    return std::find(labels.begin(), labels.end(), *label) != labels.end();
+  };
+  const bool prefill = among(settings.prefill_labels);
+  const bool decode = among(settings.decode_labels);
+  if (prefill == decode) return Role::kAny;
+  return prefill ? Role::kPrefill : Role::kDecode;
+}
+
+bool ReplicaGroup::disaggregated() const {
+  const auto prefills = std::count_if(replicas.begin(), replicas.end(), [](const Replica& replica) {
+    return replica.role == Role::kPrefill;
+  });
+  return prefills > 0 && static_cast<std::size_t>(prefills) < replicas.size();
+}
+
 std::vector<Placement> fixed_placements(const config::Config& config) {
   std::vector<Placement> placements;
   for (const config::Model& model : config.providers.models) {
@@ -101,8 +121,11 @@ struct EndpointTable::Builder {
   std::size_t group_index(const std::string& name, const config::Model* model) {
     const auto [at, added] = set.group_by_model_.try_emplace(name, set.groups_.size());
     if (added) {
-      set.groups_.push_back(
-          {name, policy_of(model, config.own.balancer), {}, find_or_make(table.rotations_, name)});
+      set.groups_.push_back({name,
+                             policy_of(model, config.own.balancer),
+                             {},
+                             find_or_make(table.rotations_, name),
+                             find_or_make(table.rotations_, name + "\nprefill")});
     }
     return at->second;
   }
@@ -115,7 +138,8 @@ struct EndpointTable::Builder {
       endpoint = std::make_shared<Endpoint>(
           url, std::move(address), backend.base_path,
           table.prefixes_->add_engine(
-              index::units_of_tokens(static_cast<double>(config.own.balancer.cache_tokens))));
+              index::units_of_tokens(static_cast<double>(config.own.balancer.cache_tokens))),
+          kv_engines(backend));
       endpoint->joined_late_ = !table.current_->endpoints().empty();
     }
     endpoint->set_draining(backend.draining);
@@ -132,6 +156,19 @@ struct EndpointTable::Builder {
     return at->second;
   }
 
+  std::vector<std::shared_ptr<index::KvEngine>> kv_engines(
+      const config::BackendRef& backend) const {
+    std::vector<std::shared_ptr<index::KvEngine>> engines;
+    const config::KvEvents& events = config.own.kv_events;
+    const bool publishes = backend.provider.empty() || backend.provider == "vllm";
+    if (!events.enabled || !publishes) return engines;
+    const config::KvPublisher* own = find_backend(events.engines, backend);
+    const int ranks = own != nullptr && own->data_parallel_ranks > 0 ? own->data_parallel_ranks
+                                                                     : events.data_parallel_ranks;
+    for (int rank = 0; rank < ranks; ++rank) engines.push_back(table.kv_index_->add_engine());
+    return engines;
+  }
+
   void add(const Placement& placement) {
     const config::Model* model = config.find_model(placement.model);
     const std::string url = placement.backend.url();
@@ -145,13 +182,15 @@ struct EndpointTable::Builder {
     if (std::find(groups.begin(), groups.end(), group) == groups.end()) groups.push_back(group);
     set.groups_[group].replicas.push_back(
         {set.endpoints_[entry].endpoint, entry, placement.backend,
-         find_or_make(table.turns_, turns_key(placement.model, placement.backend, url))});
+         find_or_make(table.turns_, turns_key(placement.model, placement.backend, url)),
+         role_of(placement.backend, config.own.disaggregated_prefill)});
   }
 };
 
 EndpointTable::EndpointTable() {
   auto empty = std::make_shared<EndpointSet>();
   empty->prefixes_ = prefixes_;
+  empty->kv_index_ = kv_index_;
   current_ = std::move(empty);
 }
 
@@ -163,6 +202,9 @@ std::shared_ptr<const EndpointSet> EndpointTable::publish(const config::Config& 
   set->engine_metrics_ = config.own.engine_metrics;
   set->slow_start_ = config.own.health.slow_start;
   set->prefixes_ = prefixes_;
+  set->kv_index_ = kv_index_;
+  set->kv_events_ = config.own.kv_events;
+  set->disaggregated_prefill_ = config.own.disaggregated_prefill;
   Builder builder{*this, config, *set};
   for (const Placement& placement : placements) builder.add(placement);
   return adopt(std::move(set));

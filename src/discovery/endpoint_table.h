@@ -21,6 +21,7 @@
 #include "discovery/discovery.h"
 #include "discovery/endpoint.h"
 #include "discovery/served_models.h"
+#include "index/kv_index.h"
 #include "index/prefix_index.h"
 
 namespace signalbox::discovery {
@@ -49,12 +50,30 @@ struct alignas(kCacheLineBytes) Rotation {
   std::atomic<double> now{0};
 };
 
+// Half of a request that a replica computes (signalbox.disaggregated_prefill).
+enum class Role : std::uint8_t { kAny, kPrefill, kDecode };
+
+// Value of a backend in one of the maps of configuration that are keyed by backend name, host:port or host; the most
+// exact key wins. nullptr: none.
+template <class T>
+const T* find_backend(const std::map<std::string, T>& values, const config::BackendRef& backend) {
+  if (values.empty()) return nullptr;
+  for (const auto& key :
+       {backend.name, backend.host + ':' + std::to_string(backend.port), backend.host}) {
+    if (const auto at = values.find(key); at != values.end()) return &at->second;
+  }
+  return nullptr;
+}
+// From the backend's label; without one, or with one of both lists, kAny.
+Role role_of(const config::BackendRef& backend, const config::DisaggregatedPrefill& settings);
+
 // One (model, backend) pair.
 struct Replica {
   std::shared_ptr<Endpoint> endpoint;
   std::size_t endpoint_index = 0;  // into EndpointSet::endpoints()
   config::BackendRef backend;
   std::shared_ptr<Turns> turns;
+  Role role = Role::kAny;
   int weight() const { return backend.weight; }
 };
 
@@ -64,6 +83,12 @@ struct ReplicaGroup {
   config::BalancerPolicy policy = config::BalancerPolicy::kRoundRobin;
   std::vector<Replica> replicas;
   std::shared_ptr<Rotation> rotation;
+  std::shared_ptr<Rotation> prefill_rotation;  // of replicas with Role::kPrefill
+  Rotation& rotation_of(const Replica& replica) const {
+    return replica.role == Role::kPrefill ? *prefill_rotation : *rotation;
+  }
+  // Some replicas compute prompts only, and some others answers.
+  bool disaggregated() const;
 };
 
 // One endpoint of a set, whatever number of models it serves.
@@ -92,6 +117,11 @@ class EndpointSet {
   Duration slow_start() const { return slow_start_; }
   // The endpoint of that id, or nullptr. O(endpoints).
   const EndpointEntry* find_id(std::string_view id) const;
+  const config::KvEvents& kv_events() const { return kv_events_; }
+  const config::DisaggregatedPrefill& disaggregated_prefill() const {
+    return disaggregated_prefill_;
+  }
+  index::KvIndex* kv_index() const { return kv_index_.get(); }
   // Of the table, shared by all its sets. Never nullptr in a set that a table published.
   index::PrefixIndex* prefixes() const { return prefixes_.get(); }
   // Grows with every set that a table publishes.
@@ -112,6 +142,9 @@ class EndpointSet {
   config::Balancer balancer_;
   config::EngineMetrics engine_metrics_;
   Duration slow_start_{};
+  config::KvEvents kv_events_;
+  config::DisaggregatedPrefill disaggregated_prefill_;
+  std::shared_ptr<index::KvIndex> kv_index_;
   std::shared_ptr<index::PrefixIndex> prefixes_;
   std::uint64_t version_ = 0;
 };
@@ -158,6 +191,7 @@ class EndpointTable {
   Transition fail_once(const EndpointSet& set, const EndpointEntry& entry, TimePoint now);
 
   const std::shared_ptr<index::PrefixIndex> prefixes_ = std::make_shared<index::PrefixIndex>();
+  const std::shared_ptr<index::KvIndex> kv_index_ = std::make_shared<index::KvIndex>();
   mutable std::mutex mutex_;  // guards everything below but the atomics
   std::map<std::string, std::shared_ptr<Endpoint>> endpoints_;  // by URL
   std::map<std::string, std::shared_ptr<Turns>> turns_;         // by model, URL, name and weight

@@ -163,11 +163,29 @@ struct Edits {
   std::optional<std::string> fast_response;  // text of the assistant's answer; no upstream is asked
 };
 
+// Where token ids of a prompt come from.
+enum class TokenSource : std::uint8_t {
+  kNone,    // not asked for, or not to be had
+  kBody,    // the client sent them
+  kCache,   // a beginning of the prompt that was seen before
+  kEngine,  // an engine's /tokenize
+};
+
+// Written by upstream/ before the first choice, where a policy asks for it: the prompt as its engine numbers it, or a
+// beginning of it that reaches at least nearly to the end.
+struct PromptTokens {
+  TokenSource source = TokenSource::kNone;
+  std::size_t candidate = 0;  // whose model's tokens they are, index in Exchange::candidates
+  std::shared_ptr<const std::vector<std::uint32_t>> ids;  // nullptr with kNone
+  std::string cache_salt;  // body `cache_salt`: engines share blocks among equal ones only
+};
+
 // Written by balancer/, anew for each attempt: how its replica was chosen.
 struct Route {
   std::string_view policy;         // static name; empty before the first choice
   std::int64_t prompt_tokens = 0;  // estimate
   std::int64_t cached_tokens = 0;  // of them, believed to be in the replica's cache
+  bool exact = false;              // these are the engine's own figures (KV events)
 };
 
 enum class ResponsePath : std::uint8_t {
@@ -189,6 +207,7 @@ struct Attempt {
   Duration connect_time{};
   Duration first_byte_time{};  // from started_at; zero when none came
   bool reused_connection = false;
+  bool prefill = false;  // the prefill half of a disaggregated request; its answer is not relayed
 };
 
 // Written by response/: what the relayed response told us.
@@ -214,6 +233,7 @@ struct Exchange {
   Decision decision;
   std::vector<Candidate> candidates;
   Edits edits;
+  PromptTokens tokens;
   Route route;
   std::vector<Attempt> attempts;
   // Written by upstream/: index of the attempt whose answer is relayed. Not always the last one: an engine's own refusal

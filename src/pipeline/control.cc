@@ -111,7 +111,8 @@ Control::Control(Services& services, Loader& loader)
       scraper_(*loop_, services.endpoints,
                [this](discovery::ProbeTarget target, bool want_body, net::Cancellation* cancel) {
                  return probe(&clients_, std::move(target), want_body, cancel);
-               }) {
+               }),
+      kv_feed_(services.instruments) {
   signals_ = net::watch_signals(*loop_, [this](bool terminate) {
     if (terminate) {
       loop_->stop();
@@ -233,7 +234,9 @@ void Control::apply_snapshot() {
   if (services_.endpoints.version() == endpoint_version_) return;
   loader_.refresh();  // what an engine has said about its models may be news for the configuration
   endpoint_version_ = services_.endpoints.version();
-  health_.apply(*services_.endpoints.current());
+  const auto set = services_.endpoints.current();
+  health_.apply(*set);
+  kv_feed_.apply(*set);
 }
 
 void Control::send_spans(std::string body, std::function<void(bool)> done) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "discovery/health.h"
+#include "discovery/kv_feed.h"
 #include "discovery/scraper.h"
 #include "discovery/sources.h"
 #include "http/client.h"
@@ -60,6 +61,7 @@ class Control {
   net::Cancellation stop_;
   discovery::HealthChecker health_;
   discovery::Scraper scraper_;
+  discovery::KvFeed kv_feed_;
   std::unique_ptr<telemetry::OtlpExporter> exporter_;
   std::string trace_url_;
   std::unique_ptr<net::SignalWatch> signals_;

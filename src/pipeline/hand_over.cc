@@ -72,7 +72,7 @@ Result<listener::Carried> Pipeline::carried_request(Flow& flow, Handover& handov
       .span_id = random_hex(random_, 1)};
   listener::Carried carried;
   SBX_TRY(carried.body, upstream::render_attempt(exchange, config, *handover.candidate, backend,
-                                                 handover.add_usage));
+                                                 {.add_include_usage = handover.add_usage}));
   carried.body_changed = carried.body != exchange.client.body;
   carried.headers = upstream::request_headers(inputs);
   carried.headers.set(kSelectedModel, handover.candidate->upstream_name);
@@ -103,7 +103,7 @@ net::Task<Result<void>> Pipeline::hand_over(Flow* flow) {
   handover.set = endpoints_.set();
   handover.candidate = &exchange.candidates.front();
   handover.add_usage = exchange.request.stream && !exchange.request.include_usage;
-  if (auto choice = chooser(exchange, *handover.set)({})) {
+  if (auto choice = chooser(*flow, *handover.set, discovery::Role::kDecode)({})) {
     handover.choice = *std::move(choice);
     handover.candidate = handover.choice->candidate;
   }

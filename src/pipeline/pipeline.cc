@@ -20,6 +20,7 @@
 #include "plugins/plugins.h"
 #include "request/read_request.h"
 #include "response/relay.h"
+#include "upstream/prefill_half.h"
 
 namespace signalbox::pipeline {
 namespace {
@@ -57,6 +58,31 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+// The first candidate is the one that is nearly always used; others go by estimates.
+const discovery::ReplicaGroup* group_of(const exchange::Exchange& exchange,
+                                        const discovery::EndpointSet& set) {
+  return exchange.candidates.empty() ? nullptr : set.find(exchange.candidates.front().model->name);
+}
+
+bool generates_text(const exchange::Exchange& exchange) {
+  return exchange.request.endpoint == exchange::Endpoint::kChatCompletions ||
+         exchange.request.endpoint == exchange::Endpoint::kCompletions;
+}
+
+bool wants_token_ids(const exchange::Exchange& exchange, const discovery::EndpointSet& set) {
+  if (!set.kv_events().enabled || !generates_text(exchange)) return false;
+  const auto* group = group_of(exchange, set);
+  if (group == nullptr || group->replicas.size() < 2) return false;
+  return group->policy == config::BalancerPolicy::kKvAware ||
+         group->policy == config::BalancerPolicy::kAuto;
+}
+
+bool is_disaggregated(const exchange::Exchange& exchange, const discovery::EndpointSet& set) {
+  if (!set.disaggregated_prefill().enabled || !generates_text(exchange)) return false;
+  const auto* group = group_of(exchange, set);
+  return group != nullptr && group->disaggregated();
+}
+
 http::ResponseStart start_of(int status, http::Headers headers, std::size_t body_bytes) {
   http::ResponseStart start;
   start.status = status;
@@ -75,7 +101,8 @@ Pipeline::Pipeline(Services& services, net::Loop& loop, net::Network& network, s
       endpoints_(services.endpoints),
       clients_(loop, network),
       upstream_(loop, clients_, random_, services.instruments),
-      waiting_room_(loop) {
+      waiting_room_(loop),
+      token_finder_(loop, clients_, services.instruments) {
   if (services_.access_log) access_log_.emplace(*services_.access_log);
   if (services_.routing_log) routing_log_.emplace(*services_.routing_log);
 }
@@ -93,6 +120,7 @@ void Pipeline::flush_access_log() {
 }
 
 net::Task<void> Pipeline::close() {
+  co_await token_finder_.stop();
   co_await upstream_.close();
   clients_.close_idle();
 }
@@ -389,13 +417,21 @@ net::Task<Result<void>> Pipeline::forward(Flow* flow) {
   SBX_CO_CHECK_OK(co_await wait_for_room(flow));
   const auto& set = flow->set;
   const bool add_usage = exchange.request.stream && !exchange.request.include_usage;
+  // Policies that go by what engines hold of the prompt need to know it as they do.
+  if (wants_token_ids(exchange, *set)) {
+    upstream::TokenFinder::Query query{.config = flow->snapshot->config, .set = set};
+    co_await token_finder_.find(&exchange, std::move(query));
+  }
   upstream::Sending sending{.exchange = &exchange, .config = &config};
-  sending.choose = chooser(*flow, *set);
+  // Engines for prompts take no others' requests.
+  sending.choose = chooser(*flow, *set, discovery::Role::kDecode);
   sending.report = [this, &set](discovery::Endpoint& endpoint, discovery::Outcome outcome) {
     report(*set, endpoint, outcome);
   };
   sending.cancel = &flow->gone;
   sending.add_include_usage = add_usage;
+  if (is_disaggregated(exchange, *set))
+    SBX_CO_CHECK_OK(co_await prefill_first(flow, set.get(), &sending));
   SBX_CO_TRY(auto live, co_await upstream_.send(std::move(sending)));
 
   flow->status = live.head.status;
@@ -426,6 +462,54 @@ net::Task<Result<void>> Pipeline::forward(Flow* flow) {
   co_return relayed;
 }
 
+net::Task<Result<void>> Pipeline::prefill_first(Flow* flow, const discovery::EndpointSet* set,
+                                                upstream::Sending* decode) {
+  auto& exchange = flow->exchange;
+  // The decode engine is chosen first: what it holds of the prompt decides whether the hop is worth it.
+  auto choice = decode->choose({});
+  if (!choice) co_return Result<void>{};  // send() says why
+  const exchange::Route route = exchange.route;
+  const auto missing = route.prompt_tokens - route.cached_tokens;
+  std::string_view result = "skipped";
+  const bool meant_for_it = choice->replica->role != discovery::Role::kPrefill;
+  if (missing >= set->disaggregated_prefill().tokens_min && meant_for_it) {
+    result = co_await prefill(flow, set, decode);
+    if (flow->gone.cancelled()) co_return fail(Code::kCancelled, "the client is gone");
+    if (result == "transferred") choice->in_flight.drop_prompt();
+    exchange.route = route;
+    exchange.answered.reset();
+  }
+  services_.instruments.disaggregated_requests.with(result).add();
+  decode->first = *std::move(choice);
+  co_return Result<void>{};
+}
+
+// How it went, for the metric. Whatever goes wrong here, the decode engine can compute the prompt itself.
+net::Task<std::string_view> Pipeline::prefill(Flow* flow, const discovery::EndpointSet* set,
+                                              upstream::Sending* decode) {
+  const auto& settings = set->disaggregated_prefill();
+  const bool hands_over = settings.transfer == config::KvTransfer::kNixl;
+  const TimePoint begun = loop_.now();
+  upstream::Sending half{.exchange = decode->exchange, .config = decode->config};
+  half.choose = chooser(*flow, *set, discovery::Role::kPrefill);
+  half.report = decode->report;
+  half.cancel = decode->cancel;
+  half.prefill_half = true;
+  half.asks_for_transfer = hands_over;
+  half.deadline = Deadline::after(begun, settings.timeout);
+  const Deadline deadline = flow->exchange.client.deadline.sooner(half.deadline);
+  auto live = co_await upstream_.send(std::move(half));
+  if (!live) co_return "failed";
+  auto params = co_await upstream::prefill_answer(&*live, &loop_.clock(), deadline);
+  live->choice.in_flight.first_token(loop_.now());
+  services_.instruments.prefill_latency.with(live->choice.candidate->public_name)
+      .observe(loop_.now() - begun);
+  if (!params) co_return "failed";
+  if (hands_over && params->empty()) co_return "no_params";
+  decode->kv_transfer_params = hands_over ? *std::move(params) : std::string();
+  co_return "transferred";
+}
+
 void Pipeline::report(const discovery::EndpointSet& set, discovery::Endpoint& endpoint,
                       discovery::Outcome outcome) {
   const auto transition = services_.endpoints.report(set, endpoint, outcome, loop_.now());
@@ -447,11 +531,13 @@ void Pipeline::log_routing(const exchange::ClientRequest& client,
                   unix_seconds, took));
 }
 
-upstream::Choose Pipeline::chooser(Flow& flow, const discovery::EndpointSet& set) {
+upstream::Choose Pipeline::chooser(Flow& flow, const discovery::EndpointSet& set,
+                                    discovery::Role role) {
   auto& exchange = flow.exchange;
   auto session = balancer::session_key(exchange.client, exchange.request, set.balancer());
   const int priority = balancer::priority(exchange.client, set.balancer());
   return [this, &flow, &exchange, &set, session = std::move(session), priority,
+          role,
           prompt = balancer::Prompt(exchange)](
              std::span<const discovery::Endpoint* const> excluded) -> Result<upstream::Choice> {
     balancer::Context context;
@@ -462,14 +548,23 @@ upstream::Choose Pipeline::chooser(Flow& flow, const discovery::EndpointSet& set
       context.session_text = *session;
     }
     context.prefill_tokens = exchange.request.context_tokens;
+    if (exchange.tokens.ids) {
+      const auto exact = static_cast<std::int64_t>(exchange.tokens.ids->size());
+      // A beginning of the prompt says only how long it is at least.
+      const bool whole = exchange.tokens.source != exchange::TokenSource::kCache;
+      context.prefill_tokens = whole ? exact : std::max(exact, context.prefill_tokens);
+      context.tokens = &exchange.tokens;
+    }
+    context.role = role;
     context.prompt = &prompt;
-    context.streams = exchange.request.stream;
+    // The answer of a prefill half is the first token.
+    context.streams = exchange.request.stream || role == discovery::Role::kPrefill;
     context.priority = priority;
     auto picked = flow.pinned == nullptr ? balancer_.pick(exchange.candidates, context, excluded)
                                          : balancer_.pick(exchange.candidates, context,
                                                           all_but(*flow.pinned, set, excluded));
     SBX_TRY(auto pick, std::move(picked));
-    exchange.route = {pick.policy, pick.prompt_tokens, pick.cached_tokens};
+    exchange.route = {pick.policy, pick.prompt_tokens, pick.cached_tokens, pick.exact};
     log_routing(exchange.client, session, *pick.replica->endpoint);
     upstream::Choice choice;
     choice.candidate = pick.candidate;

@@ -19,6 +19,7 @@
 #include "pipeline/understand.h"
 #include "telemetry/access_log.h"
 #include "upstream/attempts.h"
+#include "upstream/token_finder.h"
 #include "upstream/waiting_room.h"
 
 namespace signalbox::pipeline {
@@ -40,7 +41,8 @@ class Pipeline final : public listener::Handler, public listener::ProxyHandler {
 
   std::shared_ptr<const listener::ConnectionSettings> connection_settings();
   void flush_access_log();
-  // Questions to silent engines end, idle upstream connections are closed; call when no request is left.
+  // Ends what was begun beside requests, questions to silent engines among it, and closes idle upstream connections; call
+  // when no request is left.
   net::Task<void> close();
 
  private:
@@ -85,9 +87,14 @@ class Pipeline final : public listener::Handler, public listener::ProxyHandler {
   net::Task<void> fail_request(Flow* flow, Error error);
   void report(const discovery::EndpointSet& set, discovery::Endpoint& endpoint,
               discovery::Outcome outcome);
-  upstream::Choose chooser(Flow& flow, const discovery::EndpointSet& set);
+  upstream::Choose chooser(Flow& flow, const discovery::EndpointSet& set, discovery::Role role);
   void log_routing(const exchange::ClientRequest& client, const std::optional<std::string>& session,
                    const discovery::Endpoint& endpoint);
+  // The prompt on a prefill engine first, where that is worth the hop: fills in what the decode half needs.
+  net::Task<Result<void>> prefill_first(Flow* flow, const discovery::EndpointSet* set,
+                                        upstream::Sending* decode);
+  net::Task<std::string_view> prefill(Flow* flow, const discovery::EndpointSet* set,
+                                      upstream::Sending* decode);
   static HeaderInputs header_inputs(const Flow& flow);
   void add_edge_headers(const Flow& flow, http::Headers& headers) const;
   http::Headers answer_headers(const Flow& flow, std::string_view content_type) const;
@@ -102,6 +109,7 @@ class Pipeline final : public listener::Handler, public listener::ProxyHandler {
   balancer::Balancer balancer_;
   upstream::Upstream upstream_;
   upstream::WaitingRoom waiting_room_;
+  upstream::TokenFinder token_finder_;
   StatePool states_;
   std::optional<telemetry::AccessLog> access_log_;
   std::optional<telemetry::AccessLog> routing_log_;

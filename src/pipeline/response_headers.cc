@@ -155,6 +155,10 @@ void add_response_headers(const HeaderInputs& inputs, http::Headers& headers) {
     if (exchange.route.cached_tokens > 0)
       headers.add("x-signalbox-cached-tokens",
                   fmt::format("{}/{}", exchange.route.cached_tokens, exchange.route.prompt_tokens));
+    if (exchange.route.exact) headers.add("x-signalbox-cache-source", "kv-events");
+    for (const auto& attempt : exchange.attempts)
+      if (attempt.prefill && attempt.status == 200)
+        headers.add("x-signalbox-prefill-endpoint", attempt.endpoint_url);
   }
   const auto rung = exchange.signals.rung;
   if (rung != exchange::Rung::kNone && rung != exchange::Rung::kEncoder) {

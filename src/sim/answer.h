@@ -20,6 +20,7 @@ struct Answer {
   bool cut = false;                    // tokens_max ended it
   std::size_t prompt_tokens = 0;
   std::size_t cached_tokens = 0;
+  std::string kv_transfer_params;  // JSON; empty: none
   // Tokens of everything generated.
   std::size_t completion_tokens() const;
   std::string whole_text() const;

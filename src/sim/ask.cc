@@ -119,6 +119,19 @@ Result<void> read_tools(Ask& ask, Value root, std::string_view last_role) {
   return {};
 }
 
+// An engine fetches blocks only when told whose and which.
+Result<void> read_kv_transfer(Ask& ask, Value root) {
+  SBX_TRY(const auto params, root.find("kv_transfer_params"));
+  SBX_TRY(const auto decode, member(params, "do_remote_decode"));
+  SBX_TRY(const auto prefill, member(params, "do_remote_prefill"));
+  SBX_TRY(const auto engine, member(params, "remote_engine_id"));
+  SBX_TRY(const auto blocks, member(params, "remote_block_ids"));
+  ask.keeps_blocks = is_true(decode);
+  ask.fetches_blocks = is_true(prefill) && !string_or_empty(engine).empty() && blocks &&
+                       blocks->is_array() && blocks->size() > 0;
+  return {};
+}
+
 Result<void> read_common(Ask& ask, Value root) {
   SBX_TRY(const auto model, root.find("model"));
   if (model && !model->is_string())
@@ -129,7 +142,9 @@ Result<void> read_common(Ask& ask, Value root) {
   SBX_TRY(const auto options, root.find("stream_options"));
   SBX_TRY(const auto include_usage, member(options, "include_usage"));
   ask.include_usage = is_true(include_usage);
-  return {};
+  SBX_TRY(const auto salt, root.find("cache_salt"));
+  ask.cache_salt = string_or_empty(salt);
+  return read_kv_transfer(ask, root);
 }
 
 Result<void> read_chat(Ask& ask, Value root) {

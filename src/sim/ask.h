@@ -24,6 +24,10 @@ struct Ask {
   std::string user;        // last user text
   bool reasoning = false;  // chat_template_kwargs, reasoning_effort or Anthropic's thinking
   std::string reasoning_effort;
+  std::string cache_salt;
+  // kv_transfer_params of disaggregated prefill: keep the prompt's blocks for another engine; fetch them from one.
+  bool keeps_blocks = false;
+  bool fetches_blocks = false;
   std::string tool;  // name of the function the answer calls; empty: a text answer
 };
 

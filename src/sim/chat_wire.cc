@@ -16,6 +16,13 @@ std::string_view finish_reason(const Answer& answer) {
   return answer.cut ? "length" : "stop";
 }
 
+// vLLM's field for what the engine of the other half needs to know.
+void append_kv_transfer_params(std::string& out, const Answer& answer) {
+  if (answer.kv_transfer_params.empty()) return;
+  out += R"(,"kv_transfer_params":)";
+  out += answer.kv_transfer_params;
+}
+
 class ChatWire final : public Wire {
  public:
   explicit ChatWire(const Reply& reply) : reply_(reply), answer_(reply.answer) {}
@@ -41,6 +48,7 @@ class ChatWire final : public Wire {
                    R"(}},"logprobs":null,"finish_reason":"{}","stop_reason":null}}],"usage":)",
                    finish_reason(answer_));
     append_usage(out, answer_);
+    append_kv_transfer_params(out, answer_);
     out += '}';
   }
 
@@ -127,6 +135,7 @@ class CompletionsWire final : public Wire {
     append_choice(out, answer_.whole_text(), answer_.cut ? "\"length\"" : "\"stop\"");
     out += R"(,"usage":)";
     append_usage(out, answer_);
+    append_kv_transfer_params(out, answer_);
     out += '}';
   }
   void append_begin(std::string&) override {}

@@ -65,6 +65,7 @@ class Connection {
   // Puts `payload` into out_, as a chunk where the answer is chunked.
   void append_payload(std::string_view payload);
   Generation plan(Ask ask);
+  std::string kept_blocks(const Generation& generation) const;
   void record(const Generation& generation, const Sequence& sequence);
   void place_free();
 

@@ -11,6 +11,7 @@
 #include "json/splice.h"
 #include "json/writer.h"
 #include "sim/answer.h"
+#include "sim/ask.h"
 #include "sim/prefix_cache.h"
 #include "sim/state.h"
 
@@ -178,17 +179,16 @@ Result<Plain> score(State& state, const Request& request) {
   return plain;
 }
 
-// A token is a number made of up to four bytes of text under a leading one, so that detokenising is exact.
+// A token is a number made of up to four bytes of text under a leading one, so that detokenising is exact. A chat is
+// rendered as it is for the prefix cache.
 Result<Plain> tokenize(State& state, const Request& request) {
   SBX_TRY(const auto document, parse(request));
   SBX_CHECK_OK(known_model(state, document.root()));
   SBX_TRY(std::string text, string_member(document.root(), "prompt"));
   SBX_TRY(const auto messages, document.root().find("messages"));
   if (messages) {
-    for (const Value message : messages->elements()) {
-      SBX_TRY(const auto content, message.find("content"));
-      if (content) text += text_of(*content);
-    }
+    SBX_TRY(Ask ask, read_ask(Dialect::kChat, document));
+    text += ask.prompt;
   }
   std::string tokens;
   std::size_t count = 0;

@@ -30,14 +30,19 @@ bool Engine::has_room(const Sequence& sequence) const {
          blocks_used_ + sequence.blocks_needed_ <= options_.blocks;
 }
 
-Engine::Admission Engine::submit(Sequence& sequence, std::string_view prompt,
-                                 const std::string& adapter, std::size_t answer_tokens,
-                                 TimePoint now, std::function<void()> on_start) {
+Engine::Admission Engine::submit(Sequence& sequence, const Prompt& prompt,
+                                 std::size_t answer_tokens, TimePoint now,
+                                 std::function<void()> on_start) {
   sequence.submitted_at_ = now;
-  sequence.prompt_tokens_ = count_tokens(prompt);
+  sequence.prompt_tokens_ = count_tokens(prompt.text);
   sequence.blocks_needed_ = blocks_of(sequence.prompt_tokens_ + answer_tokens);
-  sequence.block_hashes_ = hash_blocks(prompt, adapter.empty() ? 0 : hash64(adapter));
-  sequence.adapter_ = adapter;
+  const std::uint64_t salt = prompt.cache_salt.empty() ? 0 : hash64(prompt.cache_salt);
+  sequence.block_hashes_ =
+      hash_blocks(prompt.text, (prompt.adapter.empty() ? 0 : hash64(prompt.adapter)) ^ salt);
+  if (kv_listener_) sequence.tokens_ = token_ids(prompt.text);
+  sequence.adapter_ = prompt.adapter;
+  sequence.cache_salt_ = prompt.cache_salt;
+  sequence.transferred_ = prompt.transferred;
   if (waiting_.empty() && has_room(sequence)) {
     start(sequence, now);
     return Admission::kStarted;
@@ -50,12 +55,16 @@ Engine::Admission Engine::submit(Sequence& sequence, std::string_view prompt,
 }
 
 void Engine::start(Sequence& sequence, TimePoint now) {
-  const std::size_t hits = cache_.use(sequence.block_hashes_) * kBlockTokens;
+  const auto use = cache_.use(sequence.block_hashes_);
+  if (kv_listener_) tell(sequence, use);
   // The last token is always computed: its logits are the answer's beginning.
+  const std::size_t hits =
+      sequence.transferred_ ? sequence.prompt_tokens_ : use.hits * kBlockTokens;
   sequence.cached_tokens_ = std::min(hits, sequence.prompt_tokens_ - 1);
   prefix_queries_ += sequence.prompt_tokens_;
   prefix_hits_ += sequence.cached_tokens_;
   sequence.block_hashes_ = {};
+  sequence.tokens_ = {};
   const std::size_t to_compute = sequence.prompt_tokens_ - sequence.cached_tokens_;
   Duration prefill{};
   if (options_.prefill_tokens_per_second > 0) {
@@ -68,6 +77,27 @@ void Engine::start(Sequence& sequence, TimePoint now) {
   ++running_;
   blocks_used_ += sequence.blocks_needed_;
   if (!sequence.adapter_.empty()) active_.push_back(&sequence);
+}
+
+void Engine::tell(const Sequence& sequence, const PrefixCache::Use& use) const {
+  std::vector<kv::NamedEvent> events;
+  if (!use.evicted.empty()) events.emplace_back(kv::NamedRemoved{use.evicted});
+  if (use.kept > use.hits) {
+    const auto& hashes = sequence.block_hashes_;
+    const auto at = [&](const auto& all, std::size_t i) {
+      return all.begin() + static_cast<std::ptrdiff_t>(i);
+    };
+    kv::NamedStored stored;
+    stored.blocks.assign(at(hashes, use.hits), at(hashes, use.kept));
+    if (use.hits > 0) stored.parent = hashes[use.hits - 1];
+    stored.tokens.assign(at(sequence.tokens_, use.hits * kBlockTokens),
+                         at(sequence.tokens_, use.kept * kBlockTokens));
+    stored.block_tokens = kBlockTokens;
+    stored.adapter = sequence.adapter_;
+    stored.cache_salt = sequence.cache_salt_;
+    events.emplace_back(std::move(stored));
+  }
+  if (!events.empty()) kv_listener_(std::move(events));
 }
 
 void Engine::end(Sequence& sequence, TimePoint now) {

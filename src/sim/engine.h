@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "kv/kv_event.h"
 #include "sim/prefix_cache.h"
 
 namespace signalbox::sim {
@@ -28,6 +29,9 @@ struct EngineOptions {
   std::size_t blocks = 8192;             // KV cache, in blocks of kBlockTokens
   std::size_t answer_tokens = 0;         // 0: as long as the canned answer is
   std::size_t context_tokens_max = 131072;
+  std::string
+      kv_endpoint;  // tcp://ADDRESS:PORT for KV events, a port of * is the system's choice; empty: none
+  std::string kv_replay_endpoint;  // the same for their replay
 };
 
 class Engine;
@@ -55,7 +59,10 @@ class Sequence {
   std::size_t cached_tokens_ = 0;
   std::size_t blocks_needed_ = 0;
   std::vector<std::uint64_t> block_hashes_;
+  std::vector<std::uint32_t> tokens_;  // only where KV events are wanted
   std::string adapter_;
+  std::string cache_salt_;
+  bool transferred_ = false;
   TimePoint submitted_at_;
   TimePoint first_token_at_;
   std::function<void()> on_start_;
@@ -64,15 +71,29 @@ class Sequence {
 class Engine {
  public:
   enum class Admission : std::uint8_t { kStarted, kQueued, kRefused };
+  struct Prompt {
+    std::string_view text;  // hashed, not kept
+    std::string adapter;    // empty for the base model
+    std::string cache_salt;
+    bool transferred = false;  // its blocks come from another engine: nothing is computed
+  };
 
   explicit Engine(EngineOptions options);
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
   // Brings a new sequence in. `on_start` is called once, from within end() of another sequence, if it had to wait.
-  // `prompt` is hashed, not kept; `adapter` is empty for the base model.
+  Admission submit(Sequence& sequence, const Prompt& prompt, std::size_t answer_tokens,
+                   TimePoint now, std::function<void()> on_start);
   Admission submit(Sequence& sequence, std::string_view prompt, const std::string& adapter,
-                   std::size_t answer_tokens, TimePoint now, std::function<void()> on_start);
+                   std::size_t answer_tokens, TimePoint now, std::function<void()> on_start) {
+    return submit(sequence, Prompt{prompt, adapter, {}, false}, answer_tokens, now,
+                  std::move(on_start));
+  }
+  // Told what the prefix cache stores and drops, as a real engine tells.
+  void on_kv_events(std::function<void(std::vector<kv::NamedEvent>)> listener) {
+    kv_listener_ = std::move(listener);
+  }
   // Takes a sequence out, finished or not; starts those that waited for its place.
   void end(Sequence& sequence, TimePoint now);
 
@@ -93,15 +114,20 @@ class Engine {
   // Adapter names of running and of waiting sequences, each once, comma-separated.
   std::string running_adapters() const;
   std::string waiting_adapters() const;
-  void clear_prefix_cache() { cache_.clear(); }
+  void clear_prefix_cache() {
+    cache_.clear();
+    if (kv_listener_) kv_listener_({kv::Cleared{}});
+  }
 
  private:
   friend class Sequence;
   bool has_room(const Sequence& sequence) const;
   void start(Sequence& sequence, TimePoint now);
+  void tell(const Sequence& sequence, const PrefixCache::Use& use) const;
 
   EngineOptions options_;
   PrefixCache cache_;
+  std::function<void(std::vector<kv::NamedEvent>)> kv_listener_;
   std::size_t running_ = 0;
   std::size_t blocks_used_ = 0;
   std::deque<Sequence*> waiting_;

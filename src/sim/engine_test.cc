@@ -112,10 +112,10 @@ TEST(PrefixCache, NeverHoldsMoreThanItsBlocksAndKeepsTheSharedBeginning) {
   PrefixCache cache(4);
   const std::vector<std::uint64_t> one = {1, 2, 3, 4};
   const std::vector<std::uint64_t> other = {1, 2, 5};
-  EXPECT_EQ(cache.use(one), 0U);
-  EXPECT_EQ(cache.use(other), 2U);
+  EXPECT_EQ(cache.use(one).hits, 0U);
+  EXPECT_EQ(cache.use(other).hits, 2U);
   EXPECT_EQ(cache.size(), 4U);
-  EXPECT_EQ(cache.use(one), 3U);  // 4, the end of the older prompt, had to go
+  EXPECT_EQ(cache.use(one).hits, 3U);  // 4, the end of the older prompt, had to go
 }
 
 TEST(PrefixCache, HitsAreTheCommonBeginningOfTwoPrompts) {
@@ -123,7 +123,7 @@ TEST(PrefixCache, HitsAreTheCommonBeginningOfTwoPrompts) {
       rc::check([](const std::string& shared, const std::string& left, const std::string& right) {
         PrefixCache cache(10'000);
         cache.use(hash_blocks(shared + left, 0));
-        const std::size_t hits = cache.use(hash_blocks(shared + right, 0));
+        const std::size_t hits = cache.use(hash_blocks(shared + right, 0)).hits;
         const std::string a = shared + left;
         const std::string b = shared + right;
         std::size_t common = 0;

@@ -68,15 +68,18 @@ Result<void> set(Control& control, std::string_view name, std::string_view value
   } else if (name == "hang" || name == "refuse") {
     SBX_TRY(const auto flag, whole(name, value, 0, 1));
     (name == "hang" ? control.hang : control.refuse) = flag == 1;
+  } else if (name == "mute_kv_events") {
+    SBX_TRY(const auto flag, whole(name, value, 0, 1));
+    control.mute_kv_events = flag == 1;
   } else if (name == "delay_ms") {
     SBX_TRY(const auto delay, whole(name, value, 0, kMillisecondsMax));
     control.delay = as_milliseconds(delay);
   } else {
     return fail(
         Code::kInvalidArgument,
-        fmt::format(
-            "unknown parameter '{}': fail, status, drop, hang, health, delay_ms, refuse, reset",
-            name),
+        fmt::format("unknown parameter '{}': fail, status, drop, hang, health, delay_ms, refuse, "
+                    "mute_kv_events, reset",
+                    name),
         std::string(name));
   }
   return {};

@@ -35,11 +35,12 @@ struct Faults {
 struct Control {
   double fail = 0;  // share of requests, 0..1, answered with `status`
   int status = 503;
-  double drop = 0;      // share of requests whose connection is closed unanswered
-  bool hang = false;    // requests are read and never answered
-  int health = 200;     // status of /health
-  Duration delay{};     // before every answer
-  bool refuse = false;  // new connections are closed at once
+  double drop = 0;              // share of requests whose connection is closed unanswered
+  bool hang = false;            // requests are read and never answered
+  int health = 200;             // status of /health
+  Duration delay{};             // before every answer
+  bool refuse = false;          // new connections are closed at once
+  bool mute_kv_events = false;  // KV events are lost on the way; replay still has them
 
   // Query parameters of /sim/ctl by these names (delay as delay_ms); `reset=1` first forgets what was set before.
   // Errors: kInvalidArgument names the parameter.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "http/chunked.h"
+#include "json/splice.h"
 #include "sim/connection.h"
 #include "sim/pause.h"
 
@@ -53,6 +54,7 @@ net::Task<bool> Connection::generate(Dialect dialect) {
         plain_error(503, "the queue is full", "ServiceUnavailableError", ""));
   }
   generation.answer.cached_tokens = sequence.cached_tokens();
+  if (generation.ask.keeps_blocks) generation.answer.kv_transfer_params = kept_blocks(generation);
   generation.first_token_at =
       faults_.ttft ? sequence.submitted_at() + *faults_.ttft : sequence.token_due(0);
   const Reply reply{
@@ -76,12 +78,28 @@ net::Task<bool> Connection::generate(Dialect dialect) {
   co_return done&& keep_alive_;
 }
 
+// Where another engine fetches the prompt's blocks, in the words of vLLM's NIXL connector.
+std::string Connection::kept_blocks(const Generation& generation) const {
+  const std::size_t blocks =
+      std::max<std::size_t>(1, generation.answer.prompt_tokens / kBlockTokens);
+  std::string ids;
+  for (std::size_t i = 0; i < blocks; ++i) ids += (i == 0 ? "" : ",") + std::to_string(i + 1);
+  return fmt::format(
+      R"({{"do_remote_prefill":true,"do_remote_decode":false,"remote_block_ids":[{}],)"
+      R"("remote_engine_id":{},"remote_host":"localhost","remote_port":5600,"tp_size":1}})",
+      ids, json::quote(state_.engine.options().name));
+}
+
 // False when the client left; true with a sequence that does not run when the engine is full.
 net::Task<bool> Connection::admit(Sequence& sequence, const Generation& generation) {
   const std::string& model = generation.ask.model;
-  const auto admission = state_.engine.submit(
-      sequence, generation.ask.prompt, state_.engine.is_adapter(model) ? model : std::string(),
-      generation.answer.completion_tokens(), state_.loop.now(), [this] { place_free(); });
+  const Engine::Prompt prompt{.text = generation.ask.prompt,
+                              .adapter = state_.engine.is_adapter(model) ? model : std::string(),
+                              .cache_salt = generation.ask.cache_salt,
+                              .transferred = generation.ask.fetches_blocks};
+  const auto admission =
+      state_.engine.submit(sequence, prompt, generation.answer.completion_tokens(),
+                           state_.loop.now(), [this] { place_free(); });
   if (admission != Engine::Admission::kQueued) co_return true;
   if (co_await StartWait(*this, sequence)) co_return true;
   state_.metrics.aborted();

@@ -15,6 +15,9 @@ namespace signalbox::sim {
 inline constexpr std::size_t kTokenBytes = 4;    // a token stands for four bytes of text
 inline constexpr std::size_t kBlockTokens = 16;  // vLLM's default block size
 
+// Token ids of a text: each stands for up to four bytes, made into a number under a leading one (32 bits of it).
+std::vector<std::uint32_t> token_ids(std::string_view text);
+
 // Tokens of a text as the simulation counts them; at least 1.
 std::size_t count_tokens(std::string_view text);
 
@@ -24,8 +27,13 @@ std::vector<std::uint64_t> hash_blocks(std::string_view text, std::uint64_t seed
 class PrefixCache {
  public:
   explicit PrefixCache(std::size_t blocks_max) : blocks_max_(blocks_max) {}
-  // Number of leading blocks that are present; marks them as used and adds the others.
-  std::size_t use(std::span<const std::uint64_t> blocks);
+  struct Use {
+    std::size_t hits = 0;                // leading blocks that were present
+    std::size_t kept = 0;                // of the prompt, present now
+    std::vector<std::uint64_t> evicted;  // to make room
+  };
+  // Marks the leading blocks that are present as used and adds the others.
+  Use use(std::span<const std::uint64_t> blocks);
   std::size_t size() const { return places_.size(); }
   void clear();
 

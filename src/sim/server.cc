@@ -13,8 +13,22 @@ Server::Server(net::Loop& loop, EngineOptions options, std::uint64_t seed)
 Server::~Server() = default;
 
 Result<void> Server::listen(const std::string& address, std::uint16_t port) {
+  SBX_CHECK_OK(open_kv_events());
   SBX_TRY(acceptor_, net::listen(state_.loop, address, port, nullptr));
   acceptor_->start([this](std::unique_ptr<net::Stream> stream) { attach(std::move(stream)); });
+  return {};
+}
+
+Result<void> Server::open_kv_events() {
+  const EngineOptions& options = state_.engine.options();
+  if (options.kv_endpoint.empty()) return {};
+  SBX_TRY(kv_events_, kv::EventPublisher::open({.endpoint = options.kv_endpoint,
+                                                .replay_endpoint = options.kv_replay_endpoint,
+                                                .topic = {}}));
+  state_.engine.on_kv_events([this](std::vector<kv::NamedEvent> events) {
+    const auto now = std::chrono::duration<double>(state_.loop.clock().unix_time());
+    kv_events_->publish(now.count(), events, state_.control.mute_kv_events);
+  });
   return {};
 }
 

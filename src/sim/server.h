@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "kv/publisher.h"
 #include "net/loop.h"
 #include "net/network.h"
 #include "net/stream.h"
@@ -36,6 +37,9 @@ class Server {
   Result<void> listen(const std::string& address, std::uint16_t port);
   // 0 before listen().
   std::uint16_t port() const { return acceptor_ ? acceptor_->port() : 0; }
+  // Endpoints of the KV events and of their replay; empty where the engine publishes none.
+  std::string kv_endpoint() const { return kv_events_ ? kv_events_->endpoint() : ""; }
+  std::string kv_replay_endpoint() const { return kv_events_ ? kv_events_->replay_endpoint() : ""; }
   // Serves a connection made elsewhere (a simulated network).
   void attach(std::unique_ptr<net::Stream> stream);
   // Stops listening and cuts all connections.
@@ -48,7 +52,10 @@ class Server {
  private:
   net::Task<void> serve(std::unique_ptr<net::Stream> stream);
 
+  Result<void> open_kv_events();
+
   State state_;
+  std::unique_ptr<kv::EventPublisher> kv_events_;
   std::unique_ptr<net::Acceptor> acceptor_;
   net::TaskGroup connections_;
   std::set<Connection*> open_;

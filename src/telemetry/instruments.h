@@ -110,6 +110,16 @@ struct Instruments {
   Family<Counter, 2>& upstream_connections;  // {endpoint, kind: "new"|"reused"}
   Histogram& upstream_connect;               // seconds, new connections
 
+  // KV events and token ids. Set by discovery's feed and by upstream.
+  Family<Counter, 2>& kv_batches;  // {engine, outcome: "live"|"replayed"|"missed"|"malformed"}
+  Family<Counter, 2>& kv_events;   // {engine, kind: "stored"|"removed"|"cleared"|"ignored"}
+  Family<Counter, 2>& kv_blocks_dropped;       // {engine, reason: "orphan"|"full"}
+  Family<Gauge, 1>& kv_blocks;                 // {engine} blocks held, over all tiers
+  Family<Counter, 1>& prompt_tokens_found;     // {source: "body"|"cache"|"engine"|"none"}
+  Histogram& tokenize_latency;                 // seconds, an engine's /tokenize
+  Family<Counter, 1>& disaggregated_requests;  // {result: "transferred"|"skipped"|"failed"|...}
+  Family<Histogram, 1>& prefill_latency;       // {model} seconds, the prefill half
+
   // Configuration. Set by pipeline/reload.
   Family<Counter, 1>& config_reloads;  // {result: "success"|"failure"}
   Gauge& config_epoch;

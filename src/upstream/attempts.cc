@@ -62,7 +62,12 @@ struct Upstream::Round {
   Result<Live> last = fail(Code::kUnavailable, "no attempt was made");
   std::optional<std::size_t> answered;  // the attempt behind `last`, if an engine answered
 
-  int tries() const { return static_cast<int>(sending.exchange->attempts.size()); }
+  std::size_t attempts_before = 0;  // of the request's other half
+
+  int tries() const {
+    return static_cast<int>(sending.exchange->attempts.size() - attempts_before);
+  }
+  Deadline deadline() const { return sending.exchange->client.deadline.sooner(sending.deadline); }
   void keep(Result<Live> outcome) {
     const bool worse = last && !outcome && outcome.error().code != Code::kCancelled;
     if (worse) return;
@@ -80,6 +85,7 @@ net::Task<Result<Live>> Upstream::send(Sending sending) {
   Round round{.sending = std::move(sending)};
   const auto& exchange = *round.sending.exchange;
   round.repeatable = is_repeatable(exchange.client, exchange.request.endpoint);
+  round.attempts_before = exchange.attempts.size();
   budget_.request(loop_.now());
   for (;;) {
     const bool chosen = co_await choose_next(&round);
@@ -96,7 +102,8 @@ net::Task<Result<Live>> Upstream::send(Sending sending) {
 }
 
 net::Task<bool> Upstream::choose_next(Round* round) {
-  auto choice = round->sending.choose(round->excluded);
+  auto choice = round->sending.first ? Result<Choice>(*std::exchange(round->sending.first, {}))
+                                     : round->sending.choose(round->excluded);
   std::optional<Duration> wait;
   if (!choice) {
     if (round->tries() == 0) round->keep(std::unexpected(std::move(choice).error()));
@@ -133,7 +140,7 @@ std::optional<Duration> Upstream::pause_before_repeat(const Round& round) const 
   if (round.tries() == 0 || !round.repeat_after) return std::nullopt;
   const Duration wait = *round.repeat_after;
   if (wait > limits::kRetryAfterMax) return std::nullopt;
-  if (wait >= round.sending.exchange->client.deadline.left(loop_.now())) return std::nullopt;
+  if (wait >= round.deadline().left(loop_.now())) return std::nullopt;
   return wait;
 }
 
@@ -158,7 +165,8 @@ bool Upstream::may_try_again(const Round& round, const Result<Live>& outcome) co
   const int attempts_max = reliability.retry_count ? *reliability.retry_count + 1
                                                    : sending.config->own.retry.attempts_max;
   if (round.tries() >= std::min(attempts_max, limits::kAttemptsMax)) return false;
-  return !sending.exchange->client.deadline.passed(loop_.now()) && !is_cancelled(sending.cancel);
+  if (sending.prefill_half && round.tries() >= limits::kPrefillAttemptsMax) return false;
+  return !round.deadline().passed(loop_.now()) && !is_cancelled(sending.cancel);
 }
 
 void Upstream::note(Round& round, const Result<Live>& outcome) {
@@ -186,7 +194,7 @@ net::Task<Result<http::Lease>> Upstream::connect(Round* round, bool reuse,
                                                  net::Cancellation* cancel) {
   const auto& sending = round->sending;
   const Deadline deadline = Deadline::after(loop_.now(), sending.config->own.limits.connect_timeout)
-                                .sooner(sending.exchange->client.deadline);
+                                .sooner(round->deadline());
   const net::Address& address = round->endpoint->address();
   if (reuse) co_return co_await clients_.acquire(address, deadline, cancel);
   co_return co_await clients_.dial(address, deadline, cancel);
@@ -212,7 +220,7 @@ net::Task<Result<http::ResponseHead>> Upstream::exchange_once(Round* round, http
   const auto& client = round->sending.exchange->client;
   const Deadline first_byte =
       Deadline::after(loop_.now(), round->sending.config->own.limits.first_byte_timeout)
-          .sooner(client.deadline);
+          .sooner(round->deadline());
   const std::array<std::string_view, 1> parts = {body};
   const http::Lease::Wait wait{.deadline = first_byte, .to_head = client.method == "HEAD"};
   round->sent = true;
@@ -229,8 +237,12 @@ net::Task<Result<Live>> Upstream::attempt(Round* round) {
   round->excluded.push_back(&endpoint);
   round->sent = false;
 
-  SBX_CO_TRY(const std::string body, render_attempt(exchange, config, candidate, replica.backend,
-                                                    round->sending.add_include_usage));
+  const RenderOptions options{.add_include_usage = round->sending.add_include_usage,
+                              .prefill_half = round->sending.prefill_half,
+                              .kv_transfer_params = round->sending.kv_transfer_params,
+                              .asks_for_transfer = round->sending.asks_for_transfer};
+  SBX_CO_TRY(const std::string body,
+             render_attempt(exchange, config, candidate, replica.backend, options));
   const HeadInputs inputs{.client = exchange.client,
                           .edits = exchange.edits,
                           .endpoint = exchange.request.endpoint,
@@ -244,7 +256,8 @@ net::Task<Result<Live>> Upstream::attempt(Round* round) {
   const std::size_t index = exchange.attempts.size();
   exchange.attempts.push_back({.endpoint_url = endpoint.url(),
                                .candidate = index_of(exchange.candidates, candidate),
-                               .started_at = loop_.now()});
+                               .started_at = loop_.now(),
+                               .prefill = round->sending.prefill_half});
   auto watchdog = watch(*round);
   net::Cancellation* const cancel = watchdog ? &watchdog->cancellation() : round->sending.cancel;
   round->hung = false;
@@ -261,6 +274,7 @@ net::Task<Result<Live>> Upstream::attempt(Round* round) {
       if (lease) answer = co_await exchange_once(round, &*lease, head, body);
     }
   }
+  if (round->sent) round->sending.kv_transfer_params.clear();
   if (watchdog) watchdog->stop();
   exchange::Attempt& attempt = exchange.attempts[index];
   if (watchdog && watchdog->gave_up() && !answer) {

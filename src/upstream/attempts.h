@@ -52,6 +52,13 @@ struct Sending {
   Report report;
   net::Cancellation* cancel = nullptr;  // the client is gone
   bool add_include_usage = false;       // see RenderOptions
+  // The prefill half of a disaggregated request; at most kPrefillAttemptsMax attempts. Its answer is for prefill_answer().
+  bool prefill_half = false;
+  bool asks_for_transfer = true;  // see RenderOptions
+  // Given to the decode half's attempts until one of them has reached an engine: blocks are handed over once.
+  std::string kv_transfer_params;
+  std::optional<Choice> first;           // made already; later attempts choose
+  Deadline deadline = Deadline::none();  // besides that of the client
 };
 
 // A response whose head has arrived. The body is read from lease.body().

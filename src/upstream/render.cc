@@ -119,6 +119,23 @@ bool has_object(const exchange::Request& request) {
   return !request.document.empty() && request.document.root().is_object();
 }
 
+// Blocks of the prompt stay at the engine until another has fetched them (vLLM's connector for disaggregated prefill).
+constexpr std::string_view kKeepForRemoteDecode =
+    R"({"do_remote_decode":true,"do_remote_prefill":false,"remote_engine_id":null,)"
+    R"("remote_block_ids":null,"remote_host":null,"remote_port":null})";
+
+Result<void> edit_prefill_half(Patch& patch, Value root, const RenderOptions& options) {
+  constexpr std::array<std::string_view, 5> kContradicting = {"min_tokens", "stream_options", "n",
+                                                              "best_of", "use_beam_search"};
+  for (const std::string_view key : kContradicting) SBX_CHECK_OK(patch.remove_member(root, key));
+  SBX_CHECK_OK(patch.set_member(root, "stream", "false"));
+  SBX_CHECK_OK(patch.set_member(root, "max_tokens", "1"));
+  SBX_TRY(const auto completion_tokens, root.find("max_completion_tokens"));
+  if (completion_tokens) SBX_CHECK_OK(patch.set_member(root, "max_completion_tokens", "1"));
+  if (!options.asks_for_transfer) return {};
+  return patch.set_member(root, "kv_transfer_params", std::string(kKeepForRemoteDecode));
+}
+
 }  // namespace
 
 Dialect dialect_of(std::string_view provider, std::string_view host) {
@@ -148,6 +165,14 @@ Result<Patch> render_patch(const exchange::Request& request, const Patch& plugin
   const Value root = request.document.root();
   SBX_CHECK_OK(edit_model(patch, request, candidate));
   SBX_CHECK_OK(edit_reasoning(patch, request, candidate, family, options.dialect));
+  if (options.prefill_half) {
+    SBX_CHECK_OK(edit_prefill_half(patch, root, options));
+    return patch;
+  }
+  if (!options.kv_transfer_params.empty()) {
+    SBX_CHECK_OK(
+        patch.set_member(root, "kv_transfer_params", std::string(options.kv_transfer_params)));
+  }
   if (wants_usage_chunk(request, options)) {
     SBX_CHECK_OK(set_inside(patch, root, "stream_options", "include_usage", "true"));
   }
@@ -170,12 +195,11 @@ Result<std::string> render_body(const exchange::ClientRequest& client,
 
 Result<std::string> render_attempt(const exchange::Exchange& exchange, const config::Config& config,
                                    const exchange::Candidate& candidate,
-                                   const config::BackendRef& backend, bool add_include_usage) {
+                                   const config::BackendRef& backend, RenderOptions options) {
   const auto& families = config.providers.reasoning_families;
   const auto family = families.find(candidate.model->reasoning_family);
-  const RenderOptions options{.dialect = dialect_of(backend.provider, backend.host),
-                              .api_format = candidate.model->api_format,
-                              .add_include_usage = add_include_usage};
+  options.dialect = dialect_of(backend.provider, backend.host);
+  options.api_format = candidate.model->api_format;
   return render_body(exchange.client, exchange.request, exchange.edits.body, candidate,
                      family == families.end() ? nullptr : &family->second, options);
 }

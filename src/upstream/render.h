@@ -27,6 +27,10 @@ struct RenderOptions {
   Dialect dialect = Dialect::kEngine;
   std::string_view api_format = "openai";  // of the model: openai | anthropic
   bool add_include_usage = false;          // ask streams for a last chunk with token counts
+  bool prefill_half = false;               // of a disaggregated request: see render_patch
+  // JSON of what the prefill half said about the blocks, for the decode half; empty: nothing.
+  std::string_view kv_transfer_params = {};
+  bool asks_for_transfer = true;  // the prefill half asks the engine to keep the blocks for another
 };
 
 // The edits of this attempt on top of the plugins'; the attempt's win where both edit the same member.
@@ -39,6 +43,10 @@ struct RenderOptions {
 //   kTopLevelReasoningEffort: the same, always top level.
 //   no family: an incoming reasoning_effort is removed.
 //   On /v1/responses an effort stands in reasoning.effort; other endpoints have no reasoning fields.
+// - the prefill half: one token, in one piece, so max_tokens (and max_completion_tokens, where written) 1, stream false,
+//   and without min_tokens, stream_options, n, best_of and use_beam_search, which contradict that; kv_transfer_params
+//   says do_remote_decode, unless the engines transfer on their own.
+// - the decode half: kv_transfer_params as given.
 // - stream_options.include_usage: true for streamed chat completions and completions, when asked for.
 // Errors: kInvalidArgument (repeated keys), kUnsupported (a chat completion for a model that only speaks Anthropic).
 Result<json::Patch> render_patch(const exchange::Request& request, const json::Patch& plugin_edits,
@@ -55,9 +63,9 @@ Result<std::string> render_body(const exchange::ClientRequest& client,
                                 const RenderOptions& options);
 
 // render_body() for one attempt of `exchange` at `backend`: family, dialect and API format as configuration and candidate
-// say.
+// say, the rest as `options` do.
 Result<std::string> render_attempt(const exchange::Exchange& exchange, const config::Config& config,
                                    const exchange::Candidate& candidate,
-                                   const config::BackendRef& backend, bool add_include_usage);
+                                   const config::BackendRef& backend, RenderOptions options);
 
 }  // namespace signalbox::upstream

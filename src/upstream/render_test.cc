@@ -171,5 +171,27 @@ TEST(RenderProperty, EveryByteOutsideTheEditedFieldsIsUnchanged) {
   }));
 }
 
+TEST(Render, ThePrefillHalfIsOneTokenInOnePiece) {
+  const Fixture fixture(
+      R"({"model":"m","stream":true,"stream_options":{"include_usage":true},"max_tokens":50,"min_tokens":9,"n":2})");
+  EXPECT_EQ(fixture.render(to("m"), nullptr, {.prefill_half = true, .asks_for_transfer = false}),
+            R"({"model":"m","stream":false,"max_tokens":1})");
+}
+
+TEST(Render, ThePrefillHalfAsksItsEngineToKeepTheBlocks) {
+  const Fixture fixture(R"({"model":"m","max_completion_tokens":50})");
+  const std::string body =
+      fixture.render(to("m"), nullptr, {.add_include_usage = true, .prefill_half = true});
+  EXPECT_NE(body.find(R"("max_completion_tokens":1})"), std::string::npos) << body;
+  EXPECT_NE(body.find(R"("kv_transfer_params":{"do_remote_decode":true,)"), std::string::npos);
+  EXPECT_EQ(body.find("include_usage"), std::string::npos);
+}
+
+TEST(Render, TheDecodeHalfIsToldWhereTheBlocksAre) {
+  const Fixture fixture(R"({"model":"m","max_tokens":50})");
+  EXPECT_EQ(fixture.render(to("m"), nullptr, {.kv_transfer_params = R"({"x":1})"}),
+            R"({"kv_transfer_params":{"x":1},"model":"m","max_tokens":50})");
+}
+
 }  // namespace
 }  // namespace signalbox::upstream

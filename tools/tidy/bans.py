@@ -17,7 +17,7 @@ class Ban(NamedTuple):
 BANS = [
     Ban('thread', r'\bstd::j?thread\b', 'run it on a net::Loop, or on the encoder\'s compute pool',
         ('src/net/', 'src/tensor/', 'src/encoder/', 'src/telemetry/', 'src/pipeline/core.', 'src/pipeline/office.',
-         'src/sim/server.', 'apps/') + TESTS),
+         'src/sim/server.', 'src/kv/', 'apps/') + TESTS),
     Ban('detach', r'(?:\.|->)detach\s*\(', 'own the thread and join it; tasks without a parent belong to a net::TaskGroup'),
     Ban('async', r'\bstd::async\b', 'post to a net::Loop and wait for a net::OneShot'),
     Ban('random', r'\b(?:std::)?(?:rand|srand|drand48)\s*\(|\bstd::(?:random_device|mt19937(?:_64)?)\b',

@@ -21,6 +21,8 @@ THIRD_PARTY = {
     'google/protobuf/': {'src/listener'},
     'envoy/': {'src/listener', 'tests'},
     'utf8proc.h': {'src/tokenize'},
+    'zmq.h': {'src/kv'},
+    'sys/eventfd.h': {'src/kv'},
     'immintrin.h': {'src/tensor'},
     'emmintrin.h': {'src/tensor', 'src/json', 'src/http', 'src/tokenize'},
     'tmmintrin.h': {'src/tensor', 'src/json'},

@@ -83,6 +83,33 @@ void check_card(const Config& config, const Model& model, Findings& findings) {
   }
 }
 
+// A key or word that matches nothing is most often a slip, and leaves an engine with both halves of the work.
+void check_halves(const Config& config, Findings& findings) {
+  const DisaggregatedPrefill& halves = config.own.disaggregated_prefill;
+  if (!halves.enabled) return;
+  constexpr auto kPath = "signalbox.disaggregated_prefill.labels";
+  for (const auto& [key, label] : halves.labels) {
+    const bool known = std::ranges::any_of(config.providers.models, [&](const Model& model) {
+      return std::ranges::any_of(model.backends, [&](const BackendRef& backend) {
+        return key == backend.name || key == backend.host ||
+               key == fmt::format("{}:{}", backend.host, backend.port);
+      });
+    });
+    if (!known) {
+      findings.warn("unknown-backend", 0, kPath, fmt::format("no backend is called '{}'", key),
+                    "name it as in backend_refs, or by host:port or host");
+    }
+    const auto in = [&](const std::vector<std::string>& labels) {
+      return std::ranges::find(labels, label) != labels.end();
+    };
+    if (!in(halves.prefill_labels) && !in(halves.decode_labels)) {
+      findings.warn("unknown-label", 0, kPath,
+                    fmt::format("'{}' is among neither prefill_labels nor decode_labels", label),
+                    "backend '" + key + "' takes both halves; give it one of these labels");
+    }
+  }
+}
+
 void warn_times(std::string_view longer, std::string_view shorter, std::string_view block,
                 Findings& findings) {
   findings.warn("contradictory-times", 0, fmt::format("signalbox.{}", block),
@@ -104,6 +131,7 @@ void check_providers(const Config& config, Findings& findings) {
 }
 
 void check_settings(const Config& config, Findings& findings) {
+  check_halves(config, findings);
   const Limits& limits = config.own.limits;
   if (limits.connect_timeout > limits.total_timeout)
     warn_times("connect_timeout", "total_timeout", "limits", findings);

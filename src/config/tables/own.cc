@@ -12,10 +12,20 @@ struct EnumWords<HeaderSet> {
 template <>
 struct EnumWords<BalancerPolicy> {
   static constexpr std::pair<std::string_view, BalancerPolicy> kWords[] = {
-      {"round_robin", BalancerPolicy::kRoundRobin},  {"least_load", BalancerPolicy::kLeastLoad},
-      {"power_of_two", BalancerPolicy::kPowerOfTwo}, {"session", BalancerPolicy::kSession},
-      {"session_md5", BalancerPolicy::kSessionMd5},  {"prefix_aware", BalancerPolicy::kPrefixAware},
-      {"load_aware", BalancerPolicy::kLoadAware},    {"auto", BalancerPolicy::kAuto}};
+      {"round_robin", BalancerPolicy::kRoundRobin},
+      {"least_load", BalancerPolicy::kLeastLoad},
+      {"power_of_two", BalancerPolicy::kPowerOfTwo},
+      {"session", BalancerPolicy::kSession},
+      {"session_md5", BalancerPolicy::kSessionMd5},
+      {"prefix_aware", BalancerPolicy::kPrefixAware},
+      {"load_aware", BalancerPolicy::kLoadAware},
+      {"kv_aware", BalancerPolicy::kKvAware},
+      {"auto", BalancerPolicy::kAuto}};
+};
+template <>
+struct EnumWords<KvTransfer> {
+  static constexpr std::pair<std::string_view, KvTransfer> kWords[] = {
+      {"nixl", KvTransfer::kNixl}, {"lmcache", KvTransfer::kLmcache}};
 };
 
 namespace {
@@ -213,6 +223,70 @@ const Schema& engine_metrics_schema() {
   return schema;
 }
 
+const Schema& kv_publisher_schema() {
+  using P = KvPublisher;
+  static const Schema schema{
+      .name = "signalbox.kv_events.engines.NAME",
+      .fields = {
+          row<&P::endpoint>("endpoint", "tcp://HOST:PORT of rank 0; rank r is r ports further."),
+          row<&P::replay_endpoint>("replay_endpoint", "The same for replay; empty is none."),
+          row<&P::data_parallel_ranks>("data_parallel_ranks", "0 takes the common number.")
+              .range(0, limits::kKvRanksMax)}};
+  return schema;
+}
+
+const Schema& kv_events_schema() {
+  using K = KvEvents;
+  static const Schema schema{
+      .name = "signalbox.kv_events",
+      .fields = {
+          row<&K::enabled>("enabled", "Follow the KV events of the engines.").restart(),
+          row<&K::port>("port", "Port of the publisher on each engine's host."),
+          row<&K::replay_port>("replay_port", "Port of its replay socket; 0 is none."),
+          row<&K::topic>("topic", "Topic the engines publish under; empty takes all."),
+          row<&K::data_parallel_ranks>("data_parallel_ranks",
+                                       "Publishers of one engine, on consecutive ports.")
+              .range(1, limits::kKvRanksMax),
+          row<&K::cpu_worth>("cpu_worth", "Of a token in the CPU tier, over one in the GPU cache.")
+              .range(0, 1),
+          row<&K::storage_worth>("storage_worth", "Of a token on disk or in a remote store.")
+              .range(0, 1),
+          row<&K::tokenize_path>("tokenize_path", "Where engines turn a request into token ids."),
+          row<&K::tokenize_timeout>("tokenize_timeout",
+                                    "Past it a request is routed without token ids.")
+              .range(0.001, 60),
+          map<&K::engines>("engines", kv_publisher_schema,
+                           "Engines that publish elsewhere, by backend name, host:port or host.")}};
+  return schema;
+}
+
+const Schema& disaggregated_prefill_schema() {
+  using D = DisaggregatedPrefill;
+  static const Schema schema{
+      .name = "signalbox.disaggregated_prefill",
+      .fields =
+          {row<&D::enabled>("enabled", "One engine computes the prompt, another one the answer."),
+           row<&D::transfer>("transfer",
+                             "nixl hands kv_transfer_params on; lmcache leaves it to the engines."),
+           row<&D::prefill_labels>("prefill_labels", "Labels of engines that compute prompts."),
+           row<&D::decode_labels>("decode_labels", "Labels of engines that compute answers."),
+           row<&D::labels>("labels", "Label of each backend, by its name, host:port or host."),
+           row<&D::tokens_min>("tokens_min",
+                               "Prompts of which fewer tokens are missing skip the extra hop.")
+               .as(Type::kTokens)
+               .range(0, 1e9),
+           row<&D::timeout>("timeout", "Time the prefill half may take.").range(0.01, kDaySeconds)},
+      .after = [](Reader& reader, const Node& node, void* object) {
+        const auto& d = *static_cast<D*>(object);
+        if (!d.enabled) return;
+        if (d.labels.empty() || d.prefill_labels.empty() || d.decode_labels.empty()) {
+          reader.error("contradiction", node.mark, "no backend has a label",
+                       "give each backend one of prefill_labels or decode_labels in `labels`");
+        }
+      }};
+  return schema;
+}
+
 const Schema& retry_schema() {
   using R = Retry;
   static const Schema schema{
@@ -321,6 +395,10 @@ const Schema& own_schema() {
           child<&O::balancer>("balancer", balancer_schema, "Choice of a replica."),
           child<&O::engine_metrics>("engine_metrics", engine_metrics_schema,
                                     "Figures that engines publish."),
+          child<&O::kv_events>("kv_events", kv_events_schema,
+                               "What engines say about the blocks in their caches."),
+          child<&O::disaggregated_prefill>("disaggregated_prefill", disaggregated_prefill_schema,
+                                           "Prompts and answers on different engines."),
           child<&O::retry>("retry", retry_schema, "Further attempts."),
           child<&O::health>("health", health_schema, "Health checks and ejection."),
           child<&O::access_log>("access_log", access_log_schema, "The access log."),
@@ -353,7 +431,14 @@ const Schema& own_schema() {
               "metadata_headers", "Headers offered to metadata rules beside the body's metadata."),
           row<&O::io_threads>("io_threads", "I/O threads; 0 takes the CPU budget.")
               .range(0, 1024)
-              .restart()}};
+              .restart()},
+      .after = [](Reader& reader, const Node& node, void* object) {
+        const auto& own = *static_cast<O*>(object);
+        if (own.balancer.policy != BalancerPolicy::kKvAware || own.kv_events.enabled) return;
+        reader.warning("kv-events-off", node.mark,
+                       "policy kv_aware without kv_events goes by estimates, as prefix_aware does",
+                       "set kv_events.enabled, or policy prefix_aware");
+      }};
   return schema;
 }
 

@@ -33,6 +33,9 @@ class Vllm:
 
     def __init__(self, name):
         self.name, self.port = name, free_port()
+        self.kv_port, self.kv_replay_port = free_port(), free_port()
+        kv_events = {'enable_kv_cache_events': True, 'publisher': 'zmq', 'endpoint': f'tcp://*:{self.kv_port}',
+                     'replay_endpoint': f'tcp://*:{self.kv_replay_port}'}
         self.log_path = Path(tempfile.mkdtemp(prefix='signalbox-vllm-')) / f'{name}.log'
         environment = {**os.environ, 'VLLM_CPU_KVCACHE_SPACE': '1', 'HF_HUB_OFFLINE': '1', 'VLLM_HOST_IP': '127.0.0.1',
                        'GLOO_SOCKET_IFNAME': 'lo', 'VLLM_NO_USAGE_STATS': '1'}
@@ -40,7 +43,8 @@ class Vllm:
             self.process = subprocess.Popen(
                 [FOLDER / 'venv/bin/python', '-m', 'vllm.entrypoints.cli.main', 'serve', FOLDER / 'model',
                  '--served-model-name', MODEL, '--host', '127.0.0.1', '--port', str(self.port), '--load-format', 'dummy',
-                 '--enforce-eager', '--dtype', 'float32', '--max-model-len', '2048', '--enable-prefix-caching'],
+                 '--enforce-eager', '--dtype', 'float32', '--max-model-len', '2048', '--enable-prefix-caching',
+                 '--kv-events-config', json.dumps(kv_events)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True)
 
     def log(self):
@@ -158,3 +162,31 @@ def test_an_error_of_the_engine_is_passed_on_as_it_is(engines, server):
     relayed = request(server.port, 'POST', '/v1/chat/completions', body)
     assert direct.status == relayed.status == 400
     assert json.loads(direct.body)['error']['message'] == json.loads(relayed.body)['error']['message']
+
+
+def test_kv_events_of_real_engines_decide(engines):
+    """The prompt is computed by one engine behind the router's back; its events alone tell the router."""
+    publishers = ''.join(
+        f'\n      "127.0.0.1:{engine.port}": {{endpoint: "tcp://127.0.0.1:{engine.kv_port}", '
+        f'replay_endpoint: "tcp://127.0.0.1:{engine.kv_replay_port}"}}' for engine in engines)
+    server = programs.Server(configs.proxy([engine.port for engine in engines], 'kv_aware', MODEL, own=f'''  kv_events:
+    enabled: true
+    tokenize_timeout: 20s
+    engines:{publishers}
+'''))
+    try:
+        text = 'Points, signals and levers, one after the other. ' * 20
+        body = {'model': MODEL, 'messages': [{'role': 'user', 'content': text}], 'max_tokens': 4}
+        assert request(engines[1].port, 'POST', '/v1/chat/completions', body).status == 200
+        url = f'http://127.0.0.1:{engines[1].port}'
+        programs.wait_until(lambda: server.metric('signalbox_kv_blocks', engine=url) >= 20, 'the events', server)
+        before = engines[1].metric('vllm:prefix_cache_hits_total')
+        body['messages'][0]['content'] = text + 'And now?'
+        answer = request(server.port, 'POST', '/v1/chat/completions', body)
+        assert answer.status == 200 and answer.headers['x-signalbox-cache-source'] == 'kv-events'
+        held = int(answer.headers['x-signalbox-cached-tokens'].split('/')[0])
+        hits = engines[1].metric('vllm:prefix_cache_hits_total') - before
+        assert held > 256 and hits >= held, 'the engine found at least what the router expected of it'
+        assert server.metric('signalbox_kv_event_batches_total', outcome='malformed') == 0
+    finally:
+        server.stop()

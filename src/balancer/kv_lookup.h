@@ -1,0 +1,41 @@
+// What the engines of some options hold of a prompt, as they say themselves: fills Option::cached_tokens and Option::exact
+// where that is known. One per core; allocates nothing in steady state. Prompts that were sent lately and are not stored
+// yet count as held (KvIndex::pend), for kPendingTime or until kKvPendingMax blocks are pending.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "balancer/policy.h"
+#include "index/kv_index.h"
+
+namespace signalbox::balancer {
+
+// The adapter whose blocks a candidate's requests use there: its own, or its name upstream where the engine lists that as
+// an adapter; empty for a base model.
+std::string_view kv_adapter(const exchange::Candidate& candidate, const discovery::Replica& replica,
+                            const discovery::EndpointSet& set);
+
+class KvLookup {
+ public:
+  // Options of the candidate that context.tokens belongs to. Cost: see KvIndex::match().
+  void look_up(std::span<Option> options, const Context& context);
+  // The request goes there: its prompt will be in the cache soon. After a look_up() of the same request.
+  void sent(const Option& option, const Context& context);
+
+ private:
+  struct Sent {
+    TimePoint until;
+    std::shared_ptr<index::KvEngine> engine;
+    std::vector<std::uint64_t> names;
+  };
+  void expire(index::KvIndex& index, TimePoint now);
+
+  index::KvMatches matches_;
+  std::vector<std::uint32_t> sizes_;  // of blocks, in the last look_up()
+  std::deque<Sent> sent_;
+  std::size_t pending_ = 0;  // names in sent_
+};
+
+}  // namespace signalbox::balancer

@@ -1,0 +1,285 @@
+#include "index/kv_index.h"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "base/hash.h"
+#include "base/limits.h"
+
+namespace signalbox::index {
+namespace {
+
+constexpr std::size_t kBucketsMin = 16;
+constexpr std::uint64_t kMultiplier = 0x9e3779b97f4a7c15ULL;
+constexpr int kRotation = 29;
+
+std::uint8_t bit_of(std::size_t tier) { return static_cast<std::uint8_t>(1U << tier); }
+// Of a block that is being computed: as good as in the GPU's cache.
+constexpr std::uint8_t kPending = 0x80;
+// Tiers up to this one.
+std::uint8_t up_to(std::size_t tier) {
+  return static_cast<std::uint8_t>(((2U << tier) - 1) | kPending);
+}
+
+// States are chained, names are looked up: the finaliser spreads neighbours over shards and buckets.
+std::uint64_t name_of(KvState state) { return mix64(state); }
+
+KvState step(KvState state, std::uint64_t value) {
+  return std::rotl((state ^ value) * kMultiplier, kRotation);
+}
+
+}  // namespace
+
+KvState kv_root(std::string_view adapter, std::string_view cache_salt) {
+  return hash64(adapter, hash64(cache_salt, kMultiplier));
+}
+
+KvState kv_extend(KvState state, std::span<const std::uint32_t> tokens, std::uint64_t extra) {
+  // An image's tokens are placeholders; what they stand for is far above any token.
+  if (extra != 0) state = step(state, extra | std::uint64_t{1} << 63);
+  for (const std::uint32_t token : tokens) state = step(state, token + std::uint64_t{1});
+  return state;
+}
+
+void KvMatches::clear() {
+  for (const std::uint16_t slot : touched_) held_[slot] = {};
+  touched_.clear();
+}
+
+void KvMatches::raise(std::uint16_t slot, std::size_t tier, std::uint32_t tokens) {
+  if (slot >= held_.size()) held_.resize(slot + 1U);
+  KvHeld& held = held_[slot];
+  if (held == KvHeld{}) touched_.push_back(slot);
+  // Lower tiers hold at least what higher ones do.
+  for (std::size_t t = tier; t < kKvTiers; ++t) held.tokens[t] = std::max(held.tokens[t], tokens);
+}
+
+KvEngine::~KvEngine() {
+  clear();
+  index_->give_back(slot_);
+}
+
+bool KvEngine::add(std::uint64_t name, KvState state, std::size_t tier) {
+  const auto found = blocks_.find(name);
+  if (found == blocks_.end() && blocks_.size() >= limits::kKvEngineBlocksMax) return false;
+  if (!index_->insert(name_of(state), slot_, bit_of(tier))) return false;
+  Block& block = found == blocks_.end() ? blocks_[name] : found->second;
+  if (block.tiers != 0 && block.state != state)
+    index_->erase(name_of(block.state), slot_, block.tiers);
+  block.state = state;
+  block.tiers |= bit_of(tier);
+  count_.store(blocks_.size(), std::memory_order_relaxed);
+  return true;
+}
+
+KvEngine::Outcome KvEngine::store(const Stored& stored) {
+  Outcome outcome;
+  if (slot_ == KvIndex::kNoSlot) return {.full = stored.blocks.size()};
+  if (stored.tokens.empty()) {
+    for (const std::uint64_t name : stored.blocks) {
+      const auto known = blocks_.find(name);
+      if (known == blocks_.end()) {
+        ++outcome.orphans;
+      } else {
+        outcome.full += add(name, known->second.state, stored.tier) ? 0 : 1;
+      }
+    }
+    return outcome;
+  }
+  const std::size_t size = stored.block_tokens;
+  // Groups of layers that hold some blocks only do not say which; their tokens do not add up.
+  if (size == 0 || stored.tokens.size() != size * stored.blocks.size())
+    return {.orphans = stored.blocks.size()};
+  KvState state = kv_root(stored.adapter, stored.cache_salt);
+  if (stored.parent) {
+    const auto parent = blocks_.find(*stored.parent);
+    if (parent == blocks_.end()) return {.orphans = stored.blocks.size()};
+    state = parent->second.state;
+  }
+  for (std::size_t i = 0; i < stored.blocks.size(); ++i) {
+    state = kv_extend(state, stored.tokens.subspan(i * size, size),
+                      i < stored.extras.size() ? stored.extras[i] : 0);
+    outcome.full += add(stored.blocks[i], state, stored.tier) ? 0 : 1;
+  }
+  // The smallest size is that of whole blocks' beginnings; partial blocks are rarer and smaller still.
+  if (stored.blocks.size() > 1 || block_tokens() == 0)
+    block_tokens_.store(stored.block_tokens, std::memory_order_relaxed);
+  return outcome;
+}
+
+void KvEngine::remove(std::span<const std::uint64_t> blocks, std::size_t tier) {
+  for (const std::uint64_t name : blocks) {
+    const auto found = blocks_.find(name);
+    if (found == blocks_.end()) continue;
+    Block& block = found->second;
+    index_->erase(name_of(block.state), slot_, bit_of(tier));
+    block.tiers &= static_cast<std::uint8_t>(~bit_of(tier));
+    if (block.tiers == 0) blocks_.erase(found);
+  }
+  count_.store(blocks_.size(), std::memory_order_relaxed);
+}
+
+void KvEngine::clear() {
+  for (const auto& [name, block] : blocks_) index_->erase(name_of(block.state), slot_, block.tiers);
+  blocks_ = {};
+  count_.store(0, std::memory_order_relaxed);
+}
+
+KvIndex::KvIndex() {
+  for (std::size_t i = limits::kPrefixEnginesMax; i > 0; --i)
+    free_slots_.push_back(static_cast<std::uint16_t>(i - 1));
+}
+
+std::shared_ptr<KvEngine> KvIndex::add_engine() {
+  std::uint16_t slot = kNoSlot;
+  {
+    const std::scoped_lock lock(slots_mutex_);
+    if (!free_slots_.empty()) {
+      slot = free_slots_.back();
+      free_slots_.pop_back();
+    }
+  }
+  return std::shared_ptr<KvEngine>(new KvEngine(shared_from_this(), slot));
+}
+
+void KvIndex::give_back(std::uint16_t slot) {
+  if (slot == kNoSlot) return;
+  const std::scoped_lock lock(slots_mutex_);
+  free_slots_.push_back(slot);
+}
+
+// The low bits chose the shard.
+std::uint32_t& KvIndex::bucket(Shard& shard, std::uint64_t name) {
+  return shard.buckets[(name / kShards) & (shard.buckets.size() - 1)];
+}
+
+bool KvIndex::insert(std::uint64_t name, std::uint16_t slot, std::uint8_t tiers) {
+  if ((tiers & (1 | kPending)) == 0) lower_tiers_.fetch_or(tiers, std::memory_order_relaxed);
+  Shard& home = shard(name);
+  const std::scoped_lock lock(home.mutex);
+  if (home.buckets.empty()) grow(home);
+  for (std::uint32_t at = bucket(home, name); at != kEnd; at = home.entries[at].next) {
+    Entry& entry = home.entries[at];
+    if (entry.name != name || entry.slot != slot) continue;
+    entry.tiers |= tiers;
+    return true;
+  }
+  if (home.free == kEnd) {
+    if (home.entries.size() >= limits::kKvEntriesMax / kShards) return false;
+    home.entries.emplace_back();
+    home.free = static_cast<std::uint32_t>(home.entries.size() - 1);
+  }
+  const std::uint32_t at = home.free;
+  home.free = home.entries[at].next;
+  home.entries[at] = {name, bucket(home, name), slot, tiers};
+  bucket(home, name) = at;
+  if (++home.live > home.buckets.size()) grow(home);
+  return true;
+}
+
+void KvIndex::erase(std::uint64_t name, std::uint16_t slot, std::uint8_t tiers) {
+  Shard& home = shard(name);
+  const std::scoped_lock lock(home.mutex);
+  if (home.buckets.empty()) return;
+  for (std::uint32_t* link = &bucket(home, name); *link != kEnd; link = &home.entries[*link].next) {
+    Entry& entry = home.entries[*link];
+    if (entry.name != name || entry.slot != slot) continue;
+    entry.tiers &= static_cast<std::uint8_t>(~tiers);
+    if (entry.tiers != 0) return;
+    const std::uint32_t at = *link;
+    *link = entry.next;
+    entry = {0, home.free, kNoSlot, 0};
+    home.free = at;
+    --home.live;
+    return;
+  }
+}
+
+void KvIndex::grow(Shard& shard) {
+  shard.buckets.assign(std::max(kBucketsMin, shard.buckets.size() * 2), kEnd);
+  for (std::uint32_t at = 0; at < shard.entries.size(); ++at) {
+    Entry& entry = shard.entries[at];
+    if (entry.tiers == 0) continue;
+    std::uint32_t& head = bucket(shard, entry.name);
+    entry.next = head;
+    head = at;
+  }
+}
+
+std::uint32_t KvIndex::probe(std::uint64_t name, std::uint8_t tiers, std::size_t tier,
+                             std::uint32_t tokens, KvMatches& out) const {
+  const Shard& home = shard(name);
+  const std::scoped_lock lock(home.mutex);
+  if (home.buckets.empty()) return 0;
+  std::uint32_t holders = 0;
+  std::uint32_t at = home.buckets[(name / kShards) & (home.buckets.size() - 1)];
+  for (; at != kEnd; at = home.entries[at].next) {
+    const Entry& entry = home.entries[at];
+    if (entry.name != name || (entry.tiers & tiers) == 0) continue;
+    out.raise(entry.slot, tier, tokens);
+    ++holders;
+  }
+  return holders;
+}
+
+// As in PrefixIndex: engines that end between two probes are as many as the probes' counts differ by.
+void KvIndex::match_tier(std::size_t tier, std::uint32_t block_tokens, KvMatches& out) const {
+  struct Gap {
+    std::uint32_t low, low_holders, high, high_holders;
+  };
+  const auto probe_at = [&](std::uint32_t i) {
+    return probe(out.names_[i], up_to(tier), tier, (i + 1) * block_tokens, out);
+  };
+  const auto last = static_cast<std::uint32_t>(out.names_.size() - 1);
+  const std::uint32_t first_holders = probe_at(0);
+  if (first_holders == 0 || last == 0) return;
+  std::array<Gap, 64> gaps;  // halves are pushed in turn, so at most one gap waits per halving
+  std::size_t waiting = 0;
+  gaps[waiting++] = {0, first_holders, last, probe_at(last)};
+  while (waiting > 0) {
+    const Gap gap = gaps[--waiting];
+    if (gap.low_holders <= gap.high_holders || gap.high - gap.low < 2) continue;
+    const std::uint32_t middle = gap.low + (gap.high - gap.low) / 2;
+    const std::uint32_t holders = probe_at(middle);
+    gaps[waiting++] = {gap.low, gap.low_holders, middle, holders};
+    gaps[waiting++] = {middle, holders, gap.high, gap.high_holders};
+  }
+}
+
+void KvIndex::match(std::span<const std::uint32_t> tokens, KvState root, std::uint32_t block_tokens,
+                    KvMatches& out) const {
+  if (block_tokens == 0) return;
+  out.names_.clear();
+  KvState state = root;
+  for (std::size_t at = 0; at + block_tokens <= tokens.size(); at += block_tokens) {
+    state = kv_extend(state, tokens.subspan(at, block_tokens));
+    out.names_.push_back(name_of(state));
+  }
+  if (out.names_.empty()) return;
+  const std::uint32_t lower = lower_tiers_.load(std::memory_order_relaxed);
+  match_tier(0, block_tokens, out);
+  for (std::size_t tier = 1; tier < kKvTiers; ++tier)
+    if ((lower & bit_of(tier)) != 0) match_tier(tier, block_tokens, out);
+}
+
+void KvIndex::pend(std::span<const std::uint64_t> names, std::uint16_t slot) {
+  if (slot == kNoSlot) return;
+  for (const std::uint64_t name : names)
+    if (!insert(name, slot, kPending)) return;
+}
+
+void KvIndex::unpend(std::span<const std::uint64_t> names, std::uint16_t slot) {
+  for (const std::uint64_t name : names) erase(name, slot, kPending);
+}
+
+std::size_t KvIndex::entries() const {
+  std::size_t total = 0;
+  for (const Shard& shard : shards_) {
+    const std::scoped_lock lock(shard.mutex);
+    total += shard.live;
+  }
+  return total;
+}
+
+}  // namespace signalbox::index
