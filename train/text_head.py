@@ -119,7 +119,7 @@ def calibrate(corpus_, seed):
     meta |= {"positive": list(task.positive), "isotonic": isotonic(raw, positive)}
     score = np.interp(raw, [k["raw"] for k in meta["isotonic"]], [k["meant"] for k in meta["isotonic"]])
     figures = heads.measure_detector(score, positive)
-    hard = corpus_.group[rows] == task.hard
+    hard = np.isin(corpus_.group[rows], task.hard)
     score, positive = score[hard], positive[hard]
     points = []
     for rate in RATES:
@@ -244,7 +244,7 @@ def write_card(out, corpus_, encoder, meta, figures, fold_figures, seed):
         sources=source_lines([row for row in corpus_.rows if not row.dev]), seed=seed, recipe=str(recipe),
         balance=task.balance, authored_weight=task.authored_weight, figures=table(figures), folds=FOLDS,
         fold_figures=json.dumps(fold_figures), exam=" and the exam questions of the dev set" if task.name == "domain" else "",
-        points=(f"Operating points on the rows of {task.hard}: {points}. Shipped threshold {meta['threshold']:.3f}; scores from {band['low']:.3f} up to it "
+        points=(f"Operating points on the rows of {' and '.join(task.hard)}: {points}. Shipped threshold {meta['threshold']:.3f}; scores from {band['low']:.3f} up to it "
                 "count as uncertain." if points else f"Verdicts below a confidence of {band['high']} count as uncertain."),
         limits=task.limits))
 

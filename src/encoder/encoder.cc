@@ -71,7 +71,8 @@ Bounded bound(std::string_view text) {
 
 struct Workspace::State {
   BertScratch scratch;
-  PooledStates pooled;
+  PooledStates pooled, adapted;
+  std::vector<std::size_t> kept;          // states that heads read token by token
   std::vector<std::int32_t> ids;          // of the text, without special tokens
   std::vector<std::int32_t> window;       // of one pass, with them
   std::vector<tokenize::WordSpan> spans;  // of ids, where entities are demanded
@@ -83,11 +84,18 @@ Workspace::Workspace(Workspace&&) noexcept = default;
 Workspace& Workspace::operator=(Workspace&&) noexcept = default;
 void Workspace::set_crew(tensor::Crew* crew) { state_->scratch.crew = crew; }
 
+// Top layers that some heads read, by the name that their meta gives.
+struct Adapter {
+  std::string name;
+  Bert::TopLayers layers;
+};
+
 struct Encoder::Parts {
   Bert bert;
   tokenize::WordPiece tokenizer;
   Pooling pooling = Pooling::kMean;
   std::array<std::optional<TextHead>, kTaskCount> heads;
+  std::vector<Adapter> adapters;
   std::optional<TokenHead> token_head;
 };
 
@@ -114,6 +122,40 @@ std::array<std::optional<TextHead>, kTaskCount> load_heads(const std::string& mo
     }
   }
   return heads;
+}
+
+Result<Adapter> load_adapter(const std::string& models, const AdaptedPart& wanted,
+                             const Bert& bert) {
+  SBX_TRY(const auto mapped, MappedFile::open(models + "/adapters/" + wanted.adapter +
+                                                  ".safetensors",
+                                              limits::kHeadFileBytesMax));
+  SBX_TRY(const auto file, Safetensors::parse(mapped.bytes()));
+  if (file.fingerprint() != wanted.fingerprint)
+    return fail(Code::kCorrupt, "trained for another version of the adapter " + wanted.adapter);
+  SBX_TRY(auto layers, bert.load_top(file));
+  return Adapter{wanted.adapter, std::move(layers)};
+}
+
+// The adapters that heads ask for; a head whose adapter cannot be had is left out.
+std::vector<Adapter> load_adapters(const std::string& models, const Bert& bert,
+                                   std::array<std::optional<TextHead>, kTaskCount>& heads) {
+  std::vector<Adapter> adapters;
+  for (const Task task : kTasks) {
+    auto& head = heads[static_cast<std::size_t>(task)];
+    if (!head || head->meta().adapted.adapter.empty()) continue;
+    const AdaptedPart& wanted = head->meta().adapted;
+    if (std::ranges::find(adapters, wanted.adapter, &Adapter::name) != adapters.end()) continue;
+    auto adapter = adapters.size() < limits::kHeadAdaptersMax
+                       ? load_adapter(models, wanted, bert)
+                       : fail(Code::kUnsupported, "too many adapters");
+    if (adapter) {
+      adapters.push_back(std::move(*adapter));
+    } else {
+      log::warning("no {} classifier: {}", task_name(task), adapter.error().message);
+      head.reset();
+    }
+  }
+  return adapters;
 }
 
 std::optional<TokenHead> load_token_head(const std::string& models, const TokenBase& base,
@@ -162,12 +204,14 @@ Result<std::unique_ptr<Encoder>> Encoder::load(const std::string& base_directory
                       .hidden = config.hidden,
                       .fingerprint = bert.fingerprint()};
   auto heads = load_heads(models_directory, base, bert.kernels());
+  auto adapters = load_adapters(models_directory, bert, heads);
   auto token_head = load_token_head(
       models_directory,
       {.states = config.layers + 1, .hidden = config.hidden, .fingerprint = bert.fingerprint()},
       bert.kernels());
   auto parts = std::make_unique<const Parts>(Parts{std::move(bert), std::move(tokenizer), pooling,
-                                                   std::move(heads), std::move(token_head)});
+                                                   std::move(heads), std::move(adapters),
+                                                   std::move(token_head)});
   return std::unique_ptr<Encoder>(new Encoder(std::move(parts)));
 }
 
@@ -195,16 +239,20 @@ int Encoder::tokenize(std::string_view text, std::vector<std::int32_t>& ids,
 
 Analysis Encoder::analyze(std::string_view text, Demand demand, Workspace& workspace) const {
   Analysis analysis;
-  auto& [scratch, pooled, ids, window, spans] = *workspace.state_;
+  auto& [scratch, pooled, adapted, kept, ids, window, spans] = *workspace.state_;
   const bool wants_entities = demands(demand, Demand::kPii);
   analysis.tokens_total = tokenize(text, ids, wants_entities ? &spans : nullptr);
   if (demand == Demand::kNone) return analysis;
   std::optional<EntityReader> reader;
-  std::span<const std::size_t> kept;
+  kept.clear();
   if (wants_entities && parts_->token_head) {
     reader.emplace(text, spans, *parts_->token_head, parts_->bert.config().hidden);
-    kept = parts_->token_head->states();
+    const auto states = parts_->token_head->states();
+    kept.assign(states.begin(), states.end());
   }
+  const std::size_t first_below = kept.size();
+  for (const Adapter& adapter : parts_->adapters)
+    if (wants(demand, adapter)) kept.push_back(adapter.layers.first_layer());
 
   const BertConfig& config = parts_->bert.config();
   const auto windows = plan_windows(ids.size(), window_limits(config, demand));
@@ -222,8 +270,18 @@ Analysis Encoder::analyze(std::string_view text, Demand demand, Workspace& works
         parts_->pooling == Pooling::kMean ? pooled.last_mean() : scratch.hidden.data();
     if (demands(demand, Demand::kEmbedding))
       add_scaled(analysis.embedding, {last, config.hidden}, part);
-    classify_window(demand, pooled, part, analysis);
+    classify_window(demand, nullptr, pooled, nullptr, part, analysis);
     if (reader) reader->add(range, scratch);
+    analysis.passes_used += 1;
+    std::size_t below = first_below;
+    for (const Adapter& adapter : parts_->adapters) {
+      if (!wants(demand, adapter)) continue;
+      parts_->bert.forward_top(adapter.layers, window.size(), below++, scratch);
+      adapted.assign(config, scratch, window.size());
+      classify_window(demand, &adapter, pooled, &adapted, part, analysis);
+      analysis.passes_used += static_cast<double>(adapter.layers.layers()) /
+                              static_cast<double>(config.layers);
+    }
   }
   if (wants_entities) {
     analysis.entities =
@@ -234,13 +292,23 @@ Analysis Encoder::analyze(std::string_view text, Demand demand, Workspace& works
   return analysis;
 }
 
-void Encoder::classify_window(Demand demand, const PooledStates& pooled, float part,
-                              Analysis& analysis) const {
+bool Encoder::wants(Demand demand, const Adapter& adapter) const {
+  return std::ranges::any_of(kTasks, [&](Task task) {
+    const TextHead* head = this->head(task);
+    return head != nullptr && demands(demand, task) &&
+           head->meta().adapted.adapter == adapter.name;
+  });
+}
+
+void Encoder::classify_window(Demand demand, const Adapter* adapter, const PooledStates& pooled,
+                              const PooledStates* adapted, float part, Analysis& analysis) const {
+  const std::string_view name = adapter == nullptr ? std::string_view() : adapter->name;
   for (const Task task : kTasks) {
     const TextHead* head = this->head(task);
-    if (head == nullptr || !demands(demand, task)) continue;
+    if (head == nullptr || !demands(demand, task) || head->meta().adapted.adapter != name)
+      continue;
     auto& so_far = analysis.probabilities[static_cast<std::size_t>(task)];
-    auto found = head->classify(pooled);
+    auto found = head->classify(pooled, adapted);
     if (head->meta().windows == Windows::kMean) {
       add_scaled(so_far, found, part);
     } else if (so_far.empty() || head->score(found) > head->score(so_far)) {

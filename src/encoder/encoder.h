@@ -23,6 +23,7 @@ struct WordSpan;
 
 namespace signalbox::encoder {
 
+struct Adapter;
 class PooledStates;
 class TextHead;
 class TokenHead;
@@ -47,6 +48,9 @@ struct Analysis {
   // Word pieces of the whole text; past limits::kTokenizeBytesMax an estimate by bytes.
   int tokens_total = 0;
   int passes = 0;  // base passes, one per window
+  // The same with the layers that ran again for adapters: 1.67 for a text of one window and two
+  // adapters of two of six layers.
+  double passes_used = 0;
   bool failed() const { return error.has_value(); }
 };
 
@@ -113,8 +117,10 @@ class Encoder {
   int tokenize(std::string_view text, std::vector<std::int32_t>& ids,
                std::vector<tokenize::WordSpan>* spans) const;
   // Adds what the demanded heads say about one of a text's windows; `part` is its share in a mean.
-  void classify_window(Demand demand, const PooledStates& pooled, float part,
-                       Analysis& analysis) const;
+  // `adapter` null: the heads that need none, with the base's states alone.
+  void classify_window(Demand demand, const Adapter* adapter, const PooledStates& pooled,
+                       const PooledStates* adapted, float part, Analysis& analysis) const;
+  bool wants(Demand demand, const Adapter& adapter) const;
   explicit Encoder(std::unique_ptr<const Parts> parts);
   std::unique_ptr<const Parts> parts_;
 };

@@ -46,7 +46,11 @@ Result<TextHead> TextHead::load(const std::string& directory, const HeadBase& ba
   SBX_TRY(const auto mapped,
           MappedFile::open(directory + "/head.safetensors", limits::kHeadFileBytesMax));
   SBX_TRY(const auto file, Safetensors::parse(mapped.bytes()));
-  SBX_CHECK_OK(head.read_network(file, kernels));
+  SBX_TRY(head.dense_, head.read_network(file, "dense", head.meta_.states.size()));
+  if (!head.meta_.adapted.adapter.empty()) {
+    SBX_TRY(head.adapted_,
+            head.read_network(file, "adapted", head.meta_.adapted.states.size()));
+  }
   SBX_CHECK_OK(head.read_neighbours(file));
   const auto own = read_file(directory + "/calibration.json", limits::kModelMetadataBytesMax);
   if (!own) return head;
@@ -55,31 +59,33 @@ Result<TextHead> TextHead::load(const std::string& directory, const HeadBase& ba
   return head;
 }
 
-Result<void> TextHead::read_network(const Safetensors& file, const tensor::Kernels& kernels) {
-  std::size_t inputs = meta_.states.size() * hidden_;
+Result<TextHead::Network> TextHead::read_network(const Safetensors& file, const std::string& name,
+                                                 std::size_t states) const {
+  Network network;
+  std::size_t inputs = states * hidden_;
   for (std::size_t i = 0; i < kDenseMax; ++i) {
-    const std::string name = "dense." + std::to_string(i);
-    const Tensor* weights = file.find(name + ".weight");
+    const std::string layer = name + "." + std::to_string(i);
+    const Tensor* weights = file.find(layer + ".weight");
     if (weights == nullptr) break;
     if (weights->shape.size() != 2 || weights->shape[1] != inputs || weights->shape[0] == 0) {
       return fail(Code::kCorrupt, "a head's layers do not fit together");
     }
     const std::size_t outputs = weights->shape[0];
     const std::array<std::uint64_t, 1> bias_shape{outputs};
-    SBX_TRY(const auto bias, file.floats(name + ".bias", bias_shape));
-    tensor::Linear linear(kernels, inputs, outputs);
+    SBX_TRY(const auto bias, file.floats(layer + ".bias", bias_shape));
+    tensor::Linear linear(*kernels_, inputs, outputs);
     std::vector<float> row(inputs);
     for (std::size_t column = 0; column < outputs; ++column) {
       SBX_CHECK_OK(weights->read(column * inputs, row));
       linear.set_output(column, row.data(), bias[column]);
     }
-    dense_.push_back(std::move(linear));
+    network.push_back(std::move(linear));
     inputs = outputs;
   }
-  if (dense_.empty() || inputs != labels().size()) {
+  if (network.empty() || inputs != labels().size()) {
     return fail(Code::kCorrupt, "a head does not end in one output per label");
   }
-  return {};
+  return network;
 }
 
 Result<void> TextHead::read_neighbours(const Safetensors& file) {
@@ -105,15 +111,17 @@ Result<void> TextHead::read_neighbours(const Safetensors& file) {
   return {};
 }
 
-std::vector<float> TextHead::run_network(const PooledStates& states) const {
-  std::vector<float> values(meta_.states.size() * hidden_);
-  for (std::size_t i = 0; i < meta_.states.size(); ++i)
-    copy_unit(states.state(meta_.states[i]), hidden_, &values[i * hidden_]);
-  for (std::size_t i = 0; i < dense_.size(); ++i) {
-    std::vector<float> next(dense_[i].columns());
+std::vector<float> TextHead::run_network(const Network& network,
+                                         std::span<const std::size_t> wanted,
+                                         const PooledStates& states) const {
+  std::vector<float> values(wanted.size() * hidden_);
+  for (std::size_t i = 0; i < wanted.size(); ++i)
+    copy_unit(states.state(wanted[i]), hidden_, &values[i * hidden_]);
+  for (std::size_t i = 0; i < network.size(); ++i) {
+    std::vector<float> next(network[i].columns());
     const auto activation =
-        i + 1 < dense_.size() ? tensor::Activation::kGelu : tensor::Activation::kNone;
-    dense_[i].apply(values.data(), values.size(), 1, next.data(), next.size(), activation);
+        i + 1 < network.size() ? tensor::Activation::kGelu : tensor::Activation::kNone;
+    network[i].apply(values.data(), values.size(), 1, next.data(), next.size(), activation);
     values = std::move(next);
   }
   kernels_->softmax(values.data(), values.size());
@@ -164,8 +172,14 @@ void TextHead::calibrate(std::vector<float>& probabilities) const {
   }
 }
 
-std::vector<float> TextHead::classify(const PooledStates& states) const {
-  std::vector<float> mix = run_network(states);
+std::vector<float> TextHead::classify(const PooledStates& states,
+                                      const PooledStates* adapted) const {
+  std::vector<float> mix = run_network(dense_, meta_.states, states);
+  if (adapted != nullptr && !adapted_.empty()) {
+    const auto said = run_network(adapted_, meta_.adapted.states, *adapted);
+    for (std::size_t i = 0; i < mix.size(); ++i)
+      mix[i] += meta_.adapted.weight * (said[i] - mix[i]);
+  }
   if (meta_.weight > 0) {
     const auto votes = vote(states.last_mean());
     for (std::size_t i = 0; i < mix.size(); ++i) mix[i] += meta_.weight * (votes[i] - mix[i]);

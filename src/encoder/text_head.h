@@ -27,9 +27,11 @@ class TextHead {
   static Result<TextHead> load(const std::string& directory, const HeadBase& base,
                                const tensor::Kernels& kernels);
 
-  // Calibrated probability of each of labels(), sum 1. Cost: one small network, and hidden *
-  // examples multiplications for the neighbours (0.1 to 0.6 ms at 20,000).
-  std::vector<float> classify(const PooledStates& states) const;
+  // Calibrated probability of each of labels(), sum 1. `adapted` are the states of the pass through
+  // the layers of meta().adapted, null where the head has no such part. Cost: one small network, and
+  // hidden * examples multiplications for the neighbours (0.1 to 0.6 ms at 20,000).
+  std::vector<float> classify(const PooledStates& states,
+                              const PooledStates* adapted = nullptr) const;
 
   const std::vector<std::string>& labels() const { return meta_.labels; }
   const std::string& version() const { return meta_.version; }
@@ -47,16 +49,21 @@ class TextHead {
     std::vector<std::uint8_t> labels;  // [count]
   };
   TextHead() = default;
-  Result<void> read_network(const Safetensors& file, const tensor::Kernels& kernels);
+  using Network = std::vector<tensor::Linear>;  // GELU between the layers
+  // Layers "NAME.0", "NAME.1", ... on `states` pooled states.
+  Result<Network> read_network(const Safetensors& file, const std::string& name,
+                               std::size_t states) const;
   Result<void> read_neighbours(const Safetensors& file);
-  std::vector<float> run_network(const PooledStates& states) const;
+  std::vector<float> run_network(const Network& network, std::span<const std::size_t> wanted,
+                                 const PooledStates& states) const;
   std::vector<float> vote(const float* embedding) const;
   void calibrate(std::vector<float>& probabilities) const;
 
   const tensor::Kernels* kernels_ = nullptr;
   std::size_t hidden_ = 0;
   HeadMeta meta_;
-  std::vector<tensor::Linear> dense_;  // GELU between them
+  Network dense_;    // on the base's states
+  Network adapted_;  // on those of an adapted pass; empty: none
   Neighbours neighbours_;
 };
 
