@@ -48,14 +48,19 @@ Result<TextHead> TextHead::load(const std::string& directory, const HeadBase& ba
   SBX_TRY(const auto file, Safetensors::parse(mapped.bytes()));
   SBX_TRY(head.dense_, head.read_network(file, "dense", head.meta_.states.size()));
   if (!head.meta_.adapted.adapter.empty()) {
-    SBX_TRY(head.adapted_,
-            head.read_network(file, "adapted", head.meta_.adapted.states.size()));
+    SBX_TRY(head.adapted_, head.read_network(file, "adapted", head.meta_.adapted.states.size()));
   }
   SBX_CHECK_OK(head.read_neighbours(file));
   const auto own = read_file(directory + "/calibration.json", limits::kModelMetadataBytesMax);
   if (!own) return head;
   if (const auto applied = head.meta_.apply_calibration(*own); !applied)
     log::warning("{}/calibration.json is not used: {}", directory, applied.error().message);
+  return head;
+}
+
+TextHead TextHead::labels_only(HeadMeta meta) {
+  TextHead head;
+  head.meta_ = std::move(meta);
   return head;
 }
 

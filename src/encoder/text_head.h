@@ -27,6 +27,10 @@ class TextHead {
   static Result<TextHead> load(const std::string& directory, const HeadBase& base,
                                const tensor::Kernels& kernels);
 
+  // The labels and thresholds of a judge outside; cannot classify.
+  static TextHead labels_only(HeadMeta meta);
+  TextHead() = default;
+
   // Calibrated probability of each of labels(), sum 1. `adapted` are the states of the pass through
   // the layers of meta().adapted, null where the head has no such part. Cost: one small network, and
   // hidden * examples multiplications for the neighbours (0.1 to 0.6 ms at 20,000).
@@ -48,7 +52,6 @@ class TextHead {
     std::vector<float> scales;         // [count]; key * scale has length about 1
     std::vector<std::uint8_t> labels;  // [count]
   };
-  TextHead() = default;
   using Network = std::vector<tensor::Linear>;  // GELU between the layers
   // Layers "NAME.0", "NAME.1", ... on `states` pooled states.
   Result<Network> read_network(const Safetensors& file, const std::string& name,

@@ -4,9 +4,11 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "encoder/encoder.h"
+#include "encoder/hub_task.h"
 #include "encoder/locate.h"
 #include "encoder/pool.h"
 #include "pipeline/engines.h"
@@ -33,7 +35,8 @@ class Loader {
 
  private:
   Result<std::shared_ptr<const config::Config>> read();
-  void load_models(const config::Config& config);
+  // Errors: kConfig (a directory of model_catalog that cannot be used).
+  Result<void> load_models(const config::Config& config);
 
   Services& services_;
   std::string config_file_;
@@ -41,6 +44,7 @@ class Loader {
   EmbeddedEngines engines_;
   std::unique_ptr<const signals::LanguageModel> language_;
   std::unique_ptr<const encoder::Encoder> encoder_;
+  std::vector<encoder::HubTask> hub_tasks_;  // what the encoder was loaded with
   std::unique_ptr<encoder::Pool> encoder_pool_;
   std::uint64_t epoch_ = 0;
 };
