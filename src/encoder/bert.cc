@@ -131,7 +131,7 @@ void Bert::Pass::project_qkv(std::size_t layer, Range rows) {
   void* to = bf16 ? static_cast<void*>(reinterpret_cast<std::uint16_t*>(qkv) + rows.first * stride)
                   : qkv + rows.first * stride;
   layers_[layer].qkv.apply(scratch_.input, rows.first, rows.count(),
-                                 bf16 ? Store::kBf16 : Store::kFloat, to, stride);
+                           bf16 ? Store::kBf16 : Store::kFloat, to, stride);
 }
 
 // softmax(Q K^T) V of the queries of the share, into scratch.mixed.

@@ -125,7 +125,7 @@ class Bert {
                   const Source& source, BertScratch& scratch) const;
 
   MappedFile file_;
-  std::string prefix_;  // of the tensors' names
+  std::string prefix_;            // of the tensors' names
   Tensor words_;                  // into file_
   std::vector<float> positions_;  // [positions][hidden], token type 0 added
   Norm embedding_norm_;

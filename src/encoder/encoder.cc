@@ -92,6 +92,13 @@ struct Adapter {
   Bert::TopLayers layers;
 };
 
+// What the heads read of one window.
+struct Encoder::WindowVerdicts {
+  const PooledStates& states;
+  const PooledStates* adapted;
+  std::span<const std::vector<float>> words;  // by task, of the whole text
+};
+
 struct Encoder::Parts {
   Bert bert;
   tokenize::WordPiece tokenizer;
@@ -292,6 +299,11 @@ void Encoder::run_windows(std::string_view text, Demand demand, Workspace& works
   const auto windows = plan_windows(ids.size(), window_limits(config, demand));
   const auto part =
       1.0f / static_cast<float>(windows.size());  // windows of one text are equally long
+  std::array<std::vector<float>, kTaskCount> words;
+  for (const Task task : kTasks) {
+    if (head(task) != nullptr && demands(demand, task))
+      words[static_cast<std::size_t>(task)] = head(task)->judge_words(text);
+  }
   for (const Window& range : windows) {
     window.assign(1, parts_->tokenizer.cls());
     const auto first = ids.begin() + static_cast<std::ptrdiff_t>(range.begin);
@@ -305,14 +317,14 @@ void Encoder::run_windows(std::string_view text, Demand demand, Workspace& works
         parts_->pooling == Pooling::kMean ? pooled.last_mean() : scratch.hidden.data();
     if (demands(demand, Demand::kEmbedding))
       add_scaled(analysis.embedding, {last, config.hidden}, part);
-    classify_window(demand, nullptr, pooled, nullptr, part, analysis);
+    classify_window(demand, nullptr, {pooled, nullptr, words}, part, analysis);
     if (reader) reader->add(range, scratch);
     std::size_t below = first_below;
     for (const Adapter& adapter : parts_->adapters) {
       if (!wants(demand, adapter)) continue;
       parts_->bert.forward_top(adapter.layers, window.size(), below++, scratch);
       adapted.assign(config, scratch, window.size());
-      classify_window(demand, &adapter, pooled, &adapted, part, analysis);
+      classify_window(demand, &adapter, {pooled, &adapted, words}, part, analysis);
       analysis.passes_used +=
           static_cast<double>(adapter.layers.layers()) / static_cast<double>(config.layers);
     }
@@ -356,14 +368,16 @@ bool Encoder::wants(Demand demand, const Adapter& adapter) const {
   });
 }
 
-void Encoder::classify_window(Demand demand, const Adapter* adapter, const PooledStates& pooled,
-                              const PooledStates* adapted, float part, Analysis& analysis) const {
+void Encoder::classify_window(Demand demand, const Adapter* adapter, const WindowVerdicts& window,
+                              float part, Analysis& analysis) const {
   const std::string_view name = adapter == nullptr ? std::string_view() : adapter->name;
   for (const Task task : kTasks) {
     const TextHead* head = this->head(task);
     if (head == nullptr || !demands(demand, task) || head->meta().adapted.adapter != name) continue;
     auto& so_far = analysis.probabilities[static_cast<std::size_t>(task)];
-    auto found = head->classify(pooled, adapted);
+    auto found = head->classify({.states = window.states,
+                                 .adapted = window.adapted,
+                                 .words = window.words[static_cast<std::size_t>(task)]});
     if (head->meta().windows == Windows::kMean) {
       add_scaled(so_far, found, part);
     } else if (so_far.empty() || head->score(found) > head->score(so_far)) {

@@ -121,10 +121,11 @@ class Encoder {
   struct Parts;
   int tokenize(std::string_view text, std::vector<std::int32_t>& ids,
                std::vector<tokenize::WordSpan>* spans) const;
-  // Adds what the demanded heads say about one of a text's windows; `part` is its share in a mean.
-  // `adapter` null: the heads that need none, with the base's states alone.
-  void classify_window(Demand demand, const Adapter* adapter, const PooledStates& pooled,
-                       const PooledStates* adapted, float part, Analysis& analysis) const;
+  // Adds what the demanded heads of one adapter (null: those without any) say about one of a text's
+  // windows; `words` is by task, `part` the window's share in a mean.
+  struct WindowVerdicts;
+  void classify_window(Demand demand, const Adapter* adapter, const WindowVerdicts& window,
+                       float part, Analysis& analysis) const;
   bool wants(Demand demand, const Adapter& adapter) const;
   // What of the demand the base and our heads answer.
   Demand own_part(Demand demand) const;

@@ -56,8 +56,7 @@ Result<void> read_labels(json::Value root, HeadMeta& meta) {
   return {};
 }
 
-Result<void> read_states(json::Value root, std::size_t available,
-                         std::vector<std::size_t>& out) {
+Result<void> read_states(json::Value root, std::size_t available, std::vector<std::size_t>& out) {
   SBX_TRY(const auto states, need(root, "states"));
   for (const json::Value state : states.elements()) {
     const auto index = state.integer();
@@ -85,6 +84,14 @@ Result<void> read_adapted(json::Value root, std::size_t available, HeadMeta& met
   SBX_CHECK_OK(read_states(*found, available, part.states));
   SBX_TRY(const double weight, need_number(*found, "weight", 0, 1));
   part.weight = static_cast<float>(weight);
+  return {};
+}
+
+Result<void> read_words(json::Value root, HeadMeta& meta) {
+  SBX_TRY(const auto words, root.find("words"));
+  if (!words) return {};
+  SBX_TRY(const double weight, need_number(*words, "weight", 0, 1));
+  meta.words_weight = static_cast<float>(weight);
   return {};
 }
 
@@ -164,6 +171,7 @@ Result<HeadMeta> HeadMeta::parse(const std::string& text, const HeadBase& base) 
   SBX_CHECK_OK(read_states(root, base.states, meta.states));
   SBX_CHECK_OK(read_adapted(root, base.states, meta));
   SBX_CHECK_OK(read_neighbours(root, meta));
+  SBX_CHECK_OK(read_words(root, meta));
   SBX_CHECK_OK(read_isotonic(root, meta));
   SBX_CHECK_OK(read_points(root, meta));
   SBX_CHECK_OK(read_calibration(root, meta));

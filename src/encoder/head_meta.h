@@ -51,6 +51,8 @@ struct HeadMeta {
   float weight = 0;
 
   AdaptedPart adapted;
+  float words_weight =
+      0;  // share of the word model (word_model.h) in the mix, 0..1; 0: there is none
 
   float temperature = 1;  // logarithms of the mix are divided by it
   // A detector's raw score and what it really means, both rising; empty: taken as it is.

@@ -51,6 +51,9 @@ Result<TextHead> TextHead::load(const std::string& directory, const HeadBase& ba
     SBX_TRY(head.adapted_, head.read_network(file, "adapted", head.meta_.adapted.states.size()));
   }
   SBX_CHECK_OK(head.read_neighbours(file));
+  if (head.meta_.words_weight > 0) {
+    SBX_TRY(head.words_, WordModel::read(file, head.labels().size()));
+  }
   const auto own = read_file(directory + "/calibration.json", limits::kModelMetadataBytesMax);
   if (!own) return head;
   if (const auto applied = head.meta_.apply_calibration(*own); !applied)
@@ -177,20 +180,22 @@ void TextHead::calibrate(std::vector<float>& probabilities) const {
   }
 }
 
-std::vector<float> TextHead::classify(const PooledStates& states,
-                                      const PooledStates* adapted) const {
-  std::vector<float> mix = run_network(dense_, meta_.states, states);
-  if (adapted != nullptr && !adapted_.empty()) {
-    const auto said = run_network(adapted_, meta_.adapted.states, *adapted);
-    for (std::size_t i = 0; i < mix.size(); ++i)
-      mix[i] += meta_.adapted.weight * (said[i] - mix[i]);
-  }
-  if (meta_.weight > 0) {
-    const auto votes = vote(states.last_mean());
-    for (std::size_t i = 0; i < mix.size(); ++i) mix[i] += meta_.weight * (votes[i] - mix[i]);
-  }
+std::vector<float> TextHead::classify(const Input& input) const {
+  std::vector<float> mix = run_network(dense_, meta_.states, input.states);
+  const auto mix_in = [&](std::span<const float> said, float weight) {
+    for (std::size_t i = 0; i < mix.size() && i < said.size(); ++i)
+      mix[i] += weight * (said[i] - mix[i]);
+  };
+  if (input.adapted != nullptr && !adapted_.empty())
+    mix_in(run_network(adapted_, meta_.adapted.states, *input.adapted), meta_.adapted.weight);
+  if (meta_.weight > 0) mix_in(vote(input.states.last_mean()), meta_.weight);
+  mix_in(input.words, meta_.words_weight);
   calibrate(mix);
   return mix;
+}
+
+std::vector<float> TextHead::judge_words(std::string_view text) const {
+  return words_.empty() ? std::vector<float>() : words_.classify(text);
 }
 
 float TextHead::score(std::span<const float> probabilities) const {

@@ -14,6 +14,7 @@
 #include "encoder/head_meta.h"
 #include "encoder/pooled_states.h"
 #include "encoder/safetensors.h"
+#include "encoder/word_model.h"
 #include "tensor/kernels.h"
 #include "tensor/linear.h"
 
@@ -31,11 +32,18 @@ class TextHead {
   static TextHead labels_only(HeadMeta meta);
   TextHead() = default;
 
-  // Calibrated probability of each of labels(), sum 1. `adapted` are the states of the pass through
-  // the layers of meta().adapted, null where the head has no such part. Cost: one small network, and
-  // hidden * examples multiplications for the neighbours (0.1 to 0.6 ms at 20,000).
-  std::vector<float> classify(const PooledStates& states,
-                              const PooledStates* adapted = nullptr) const;
+  // What a head looks at.
+  struct Input {
+    const PooledStates& states;
+    // Of the pass through the layers of meta().adapted; null where the head has no such part.
+    const PooledStates* adapted = nullptr;
+    std::span<const float> words = {};  // what judge_words() said of the whole text
+  };
+  // Calibrated probability of each of labels(), sum 1. Cost: one small network, and hidden * examples
+  // multiplications for the neighbours (0.1 to 0.6 ms at 20,000).
+  std::vector<float> classify(const Input& input) const;
+  // What the text's words alone say; empty where the head does not ask them.
+  std::vector<float> judge_words(std::string_view text) const;
 
   const std::vector<std::string>& labels() const { return meta_.labels; }
   const std::string& version() const { return meta_.version; }
@@ -68,6 +76,7 @@ class TextHead {
   Network dense_;    // on the base's states
   Network adapted_;  // on those of an adapted pass; empty: none
   Neighbours neighbours_;
+  WordModel words_;  // empty: none
 };
 
 }  // namespace signalbox::encoder

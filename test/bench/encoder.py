@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import programs
-from mom import body, config
+from mom import config
 from report import Report, median
 
 ROUNDS = 3
