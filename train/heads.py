@@ -98,7 +98,8 @@ class Network:
 
 
 WORDS_MAX = 512         # words and marks of a text that are looked at: kEncoderTokensMax of src/base/limits.h
-STEM_BYTES = 5
+STEM = 5                # code points
+CJK = (0xE3, 0xED)      # first bytes of scripts without spaces (roughly): their words are pairs of characters
 WORD = re.compile(rb"[a-z0-9\x80-\xff]+|[!-/:-@\[-`{-~]")
 
 
@@ -115,7 +116,12 @@ def word_features(text):
     """The hashes of words, marks, pairs of neighbours and beginnings of longer words, and how often each occurs."""
     found, previous = {}, b"^"
     for word in WORD.findall(text.encode().lower())[:WORDS_MAX]:
-        names = [word, previous + b" " + word] + ([b"p:" + word[:STEM_BYTES]] if len(word) > STEM_BYTES else [])
+        names = [word, previous + b" " + word]
+        starts = [i for i, byte in enumerate(word) if byte & 0xC0 != 0x80] + [len(word)]
+        if CJK[0] <= word[0] <= CJK[1]:
+            names += [b"c:" + word[a:b] for a, b in zip(starts, starts[2:])]
+        elif len(starts) - 1 > STEM:
+            names.append(b"p:" + word[:starts[STEM]])
         for name in map(fnv, names):
             found[name] = found.get(name, 0) + 1
         previous = word

@@ -60,11 +60,24 @@ def some(rows, count, seed=1):
     return random.Random(seed).sample(rows, min(count, len(rows)))
 
 
+def lexicon_rows(at_once=3):
+    """Words of other languages that name a domain, a few a row."""
+    rows = []
+    for line in (corpus.AUTHORED / "lexicon.tsv").read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            continue
+        domain, language, words = line.split("\t")
+        words = words.split(", ")
+        rows += [Row(", ".join(words[i:i + at_once]), domain, "authored/lexicon", "Apache-2.0", True, False, language)
+                 for i in range(0, len(words), at_once)]
+    return rows
+
+
 def domain_rows(data):
     def label(row):
         return row["label"]
     return (shared(data / "domain_train.jsonl", label) + shared(data / "domain_dev.jsonl", label, dev=True) +
-            authored("domain", label) + authored("prompts", lambda row: row["domain"] if row["domain"] in DOMAINS else None, "kind"))
+            lexicon_rows() + authored("domain", label) + authored("prompts", lambda row: row["domain"] if row["domain"] in DOMAINS else None, "kind"))
 
 
 GUARD_CLASS = {"jailbreak": "jailbreak", "appended": "jailbreak", "injection": "injection", "indirect": "injection",

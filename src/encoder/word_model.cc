@@ -11,7 +11,7 @@
 namespace signalbox::encoder {
 namespace {
 
-constexpr std::size_t kStemBytes = 5;
+constexpr std::size_t kStem = 5;  // code points
 
 // FNV-1a (Fowler, Noll, Vo), folded to 32 bits; train/ has the same.
 class Hash {
@@ -34,6 +34,21 @@ bool in_word(char c) {
          static_cast<unsigned char>(c) >= 0x80;
 }
 bool is_mark(char c) { return c > ' ' && c < 0x7F && !in_word(c); }
+
+// Where the code points of a word begin, and its end.
+std::vector<std::size_t> starts_of(std::string_view word) {
+  std::vector<std::size_t> starts;
+  for (std::size_t i = 0; i < word.size(); ++i)
+    if ((static_cast<unsigned char>(word[i]) & 0xC0) != 0x80) starts.push_back(i);
+  starts.push_back(word.size());
+  return starts;
+}
+
+// Scripts without spaces, roughly: Chinese, Japanese, Korean.
+bool is_cjk(std::string_view word) {
+  const auto lead = static_cast<unsigned char>(word.front());
+  return lead >= 0xE3 && lead <= 0xED;
+}
 
 // Calls found(word) for each word and each mark, as many as the limit allows.
 template <class Found>
@@ -78,8 +93,14 @@ std::vector<std::uint32_t> WordModel::features(std::string_view text) {
   split_words(text, [&](std::string_view word) {
     out.push_back(Hash().add(word).folded());
     out.push_back(Hash().add(previous).add(" ").add(word).folded());
-    if (word.size() > kStemBytes)
-      out.push_back(Hash().add("p:").add(word.substr(0, kStemBytes)).folded());
+    const auto starts = starts_of(word);
+    if (is_cjk(word)) {
+      for (std::size_t i = 0; i + 2 < starts.size(); ++i)
+        out.push_back(
+            Hash().add("c:").add(word.substr(starts[i], starts[i + 2] - starts[i])).folded());
+    } else if (starts.size() - 1 > kStem) {
+      out.push_back(Hash().add("p:").add(word.substr(0, starts[kStem])).folded());
+    }
     previous = word;
   });
   return out;
