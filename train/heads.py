@@ -12,6 +12,7 @@ import struct
 
 import numpy as np
 
+WORD_FLOOR = 0.01       # the word model rules no label out alone; as in text_head.cc
 FLOOR = 1e-6            # a label without a vote keeps a finite logarithm; as in text_head.cc
 CALIBRATION_BINS = 15   # as in src/encoder/evaluation.h
 
@@ -238,7 +239,9 @@ class Head:
         if self.recipe.vote:
             p = p + self.recipe.vote * (self.votes(unit) - p)
         if self.words:
-            p = p + self.recipe.words * (self.words.probabilities(features) - p)
+            p = np.exp((1 - self.recipe.words) * np.log(p + WORD_FLOOR) +
+                       self.recipe.words * np.log(self.words.probabilities(features) + WORD_FLOOR))
+            p /= p.sum(1, keepdims=True)
         return p
 
 

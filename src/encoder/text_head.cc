@@ -24,6 +24,20 @@ void copy_unit(const float* from, std::size_t count, float* to) {
   for (std::size_t i = 0; i < count; ++i) to[i] = from[i] * factor;
 }
 
+// The weighted geometric mean of two judges: one that is sure of a label's absence counts more than
+// in a sum. The floor keeps it from ruling a label out alone.
+void multiply_in(std::span<const float> said, float weight, std::vector<float>& mix) {
+  constexpr float kFloor = 0.01f;  // as in train/heads.py
+  if (said.size() != mix.size()) return;
+  float sum = 0;
+  for (std::size_t i = 0; i < mix.size(); ++i) {
+    mix[i] =
+        std::exp((1 - weight) * std::log(mix[i] + kFloor) + weight * std::log(said[i] + kFloor));
+    sum += mix[i];
+  }
+  for (float& value : mix) value /= sum;
+}
+
 // Straight lines between the knots, flat outside them.
 float interpolate(const std::vector<std::pair<float, float>>& knots, float raw) {
   const auto next =
@@ -189,7 +203,7 @@ std::vector<float> TextHead::classify(const Input& input) const {
   if (input.adapted != nullptr && !adapted_.empty())
     mix_in(run_network(adapted_, meta_.adapted.states, *input.adapted), meta_.adapted.weight);
   if (meta_.weight > 0) mix_in(vote(input.states.last_mean()), meta_.weight);
-  mix_in(input.words, meta_.words_weight);
+  multiply_in(input.words, meta_.words_weight, mix);
   calibrate(mix);
   return mix;
 }
