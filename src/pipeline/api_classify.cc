@@ -217,7 +217,7 @@ net::Task<Result<std::string>> classify_combined(ApiCall call) {
     out.key("security");
     write_security(out, *encoder, analysis, -1, time);
   }
-  out.key("passes").integer(analysis.passes);
+  out.key("passes").number(analysis.passes_used);
   out.key("processing_time_ms").number(time).end_object();
   co_return body;
 }
