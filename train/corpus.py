@@ -28,6 +28,15 @@ def read_rows(path):
         return [json.loads(line) for line in lines if line.strip()]
 
 
+def key_of(text):
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def fold_of(text):
+    """A number in 0..1 that depends on the text alone."""
+    return int(key_of(text)[:8], 16) / 2 ** 32
+
+
 def shippable(row):
     licence = row.get("licence", "")
     return licence.startswith(LICENCES) and "NC" not in licence and "GPL" not in licence
@@ -60,7 +69,7 @@ class Encoder:
 
     def states(self, texts):
         """float32 [texts][states][hidden], each vector scaled to length 1."""
-        keys = [hashlib.sha256(text.encode()).hexdigest()[:24] for text in texts]
+        keys = [key_of(text) for text in texts]
         missing = {key: text for key, text in zip(keys, texts) if key not in self.row_of}
         missing = list(missing.items())
         for at in range(0, len(missing), ROWS_AT_ONCE):

@@ -1,6 +1,7 @@
 // features ENCODER_DIR: reads JSON lines {"text": ...} on stdin, writes for each the states that
 // heads read (encoder/pooled_states.h), [states][hidden] little-endian floats, on stdout, and the
-// model's facts as one JSON line on stderr. Texts are cut at the first window, as training examples
+// model's facts as one JSON line on stderr. The pass runs in the number format that the program would
+// choose. Texts are cut at the first window, as training examples
 // are short.
 #include <fmt/core.h>
 
@@ -12,6 +13,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "encoder/bert.h"
+#include "encoder/number_format.h"
 #include "encoder/pooled_states.h"
 #include "json/document.h"
 #include "tokenize/wordpiece.h"
@@ -24,11 +26,12 @@ Result<void> run(const std::string& directory) {
           read_file(directory + "/config.json", limits::kModelMetadataBytesMax));
   SBX_TRY(const auto config, encoder::BertConfig::parse(config_text));
   SBX_TRY(const auto tokenizer, tokenize::WordPiece::load(directory));
-  SBX_TRY(const auto bert, encoder::Bert::load(directory + "/model.safetensors", config));
+  SBX_TRY(const auto format, encoder::choose_format());
+  SBX_TRY(const auto bert, encoder::Bert::load(directory + "/model.safetensors", config, format));
   fmt::print(stderr,
              "{{\"states\": {}, \"hidden\": {}, \"fingerprint\": \"{}\", \"kernel\": \"{}\"}}\n",
              encoder::PooledStates::count(config.layers), config.hidden, bert.fingerprint(),
-             bert.kernels().name);
+             bert.format_name());
   encoder::BertScratch scratch;
   encoder::PooledStates pooled;
   std::vector<std::int32_t> ids;

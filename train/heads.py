@@ -4,12 +4,15 @@ A head reads pooled states of the frozen base (src/encoder/pooled_states.h), eac
 written stands in models/README.md; src/encoder/text_head.cc reads it.
 """
 import dataclasses
+import functools
 import hashlib
 import json
+import re
 import struct
 
 import numpy as np
 
+WORD_FLOOR = 0.01       # the word model rules no label out alone; as in text_head.cc
 FLOOR = 1e-6            # a label without a vote keeps a finite logarithm; as in text_head.cc
 CALIBRATION_BINS = 15   # as in src/encoder/evaluation.h
 
@@ -30,6 +33,11 @@ class Recipe:
     nearest: int = 0            # neighbours that vote; 0: none
     sharpness: float = 20.0
     vote: float = 0.0           # their share
+    words: float = 0.0          # share of the word model; 0: none
+    word_bits: int = 16         # its table has 2 ** word_bits rows
+    word_epochs: int = 6
+    word_rate: float = 0.3
+    word_smooth: float = 0.1
 
 
 def normal(z):
@@ -90,6 +98,99 @@ class Network:
                     parameters[i] -= (rate * (change + decay)).astype("f4")
 
 
+WORDS_MAX = 512         # words and marks of a text that are looked at: kEncoderTokensMax of src/base/limits.h
+STEM = 5                # code points
+CJK = (0xE3, 0xED)      # first bytes of scripts without spaces (roughly): their words are pairs of characters
+WORD = re.compile(rb"[a-z0-9\x80-\xff]+|[!-/:-@\[-`{-~]")
+
+
+@functools.cache
+def fnv(feature):
+    """FNV-1a folded to 32 bits, as src/encoder/word_model.cc has it."""
+    value = 0xcbf29ce484222325
+    for byte in feature:
+        value = (value ^ byte) * 0x100000001b3 & 0xffffffffffffffff
+    return (value ^ value >> 32) & 0xffffffff
+
+
+def word_features(text):
+    """The hashes of words, marks, pairs of neighbours and beginnings of longer words, and how often each occurs."""
+    found, previous = {}, b"^"
+    for word in WORD.findall(text.encode().lower())[:WORDS_MAX]:
+        names = [word, previous + b" " + word]
+        starts = [i for i, byte in enumerate(word) if byte & 0xC0 != 0x80] + [len(word)]
+        if CJK[0] <= word[0] <= CJK[1]:
+            names += [b"c:" + word[a:b] for a, b in zip(starts, starts[2:])]
+        elif len(starts) - 1 > STEM:
+            names.append(b"p:" + word[:starts[STEM]])
+        for name in map(fnv, names):
+            found[name] = found.get(name, 0) + 1
+        previous = word
+    return np.fromiter(found.keys(), "u4", len(found)), np.fromiter(found.values(), "f4", len(found))
+
+
+class Words:
+    """Multinomial logistic regression on hashed word features, trained by Adagrad."""
+
+    def __init__(self, features, labels, count, weight, recipe, seed):
+        """`features` as word_features() gives them, a row each; `weight` [rows]."""
+        buckets = 1 << recipe.word_bits
+        self.mask = np.uint32(buckets - 1)
+        texts = np.zeros(buckets, "f4")
+        for names, _ in features:
+            texts[np.unique(names & self.mask)] += 1
+        self.rarity = np.log((1 + len(features)) / (1 + texts)).astype("f2").astype("f4")
+        rows = [self.row(item) for item in features]
+        target = np.full((len(labels), count), recipe.word_smooth / count, "f4")
+        target[np.arange(len(labels)), labels] += 1 - recipe.word_smooth
+        weight = (weight / weight.mean()).astype("f4")
+        self.w, self.b = np.zeros((buckets, count), "f4"), np.zeros(count, "f4")
+        squares, b_squares = np.full((buckets, 1), 1e-8, "f4"), np.full(count, 1e-8, "f4")
+        rng = np.random.default_rng([seed, 99])
+        for _ in range(recipe.word_epochs):
+            order = rng.permutation(len(rows))
+            for at in range(0, len(rows), 128):
+                batch = order[at:at + 128]
+                index, value, start = self.joined([rows[i] for i in batch])
+                p = softmax(self.logits(index, value, start))
+                g = (p - target[batch]) * weight[batch, None] / len(batch)
+                touched, place = np.unique(index, return_inverse=True)
+                change = np.zeros((len(touched), count), "f4")
+                np.add.at(change, place, value[:, None] * np.repeat(g, np.diff(np.append(start, len(index))), 0))
+                squares[touched] += (change * change).mean(1, keepdims=True)
+                self.w[touched] -= recipe.word_rate * change / np.sqrt(squares[touched])
+                b_squares += g.sum(0) ** 2
+                self.b -= recipe.word_rate * g.sum(0) / np.sqrt(b_squares)
+        # As the file keeps them.
+        self.scales = (np.abs(self.w).max(0) / 127 + 1e-12).astype("f4")
+        self.table = np.clip(np.rint(self.w / self.scales), -127, 127).astype("i1")
+        self.w = self.table.astype("f4") * self.scales
+
+    def row(self, item):
+        names, counts = item
+        index, place = np.unique(names & self.mask, return_inverse=True)
+        value = np.zeros(len(index), "f4")
+        np.add.at(value, place, counts)
+        value = (1 + np.log(value)) * self.rarity[index]
+        length = np.linalg.norm(value)
+        return index, value / length if length > 0 else value
+
+    @staticmethod
+    def joined(rows):
+        index = np.concatenate([row[0] for row in rows])
+        start = np.cumsum([0] + [len(row[0]) for row in rows[:-1]])
+        return index, np.concatenate([row[1] for row in rows]).astype("f4"), start
+
+    def logits(self, index, value, start):
+        out = np.zeros((len(start), len(self.b)), "f4")
+        sizes = np.diff(np.append(start, len(index)))
+        np.add.at(out, np.repeat(np.arange(len(start)), sizes), self.w[index] * value[:, None])
+        return out + self.b
+
+    def probabilities(self, features):
+        return softmax(self.logits(*self.joined([self.row(item) for item in features])))
+
+
 def network_input(unit, recipe):
     """Inputs with entries of about 1, which train well; the factor goes into the weights when they are written."""
     return np.ascontiguousarray(unit[:, list(recipe.states)].reshape(len(unit), -1)) * np.float32(np.sqrt(unit.shape[2]))
@@ -98,8 +199,8 @@ def network_input(unit, recipe):
 class Head:
     """A trained network and the table of its neighbours."""
 
-    def __init__(self, unit, labels, count, weight, recipe, seed):
-        """`unit` [rows][states][hidden], `labels` [rows] below `count`, `weight` [rows] of the rows."""
+    def __init__(self, unit, features, labels, count, weight, recipe, seed):
+        """`unit` [rows][states][hidden], `features` the rows' word_features(), `labels` [rows] below `count`, `weight` [rows]."""
         self.recipe, self.count = recipe, count
         target = np.full((len(labels), count), recipe.smooth / count, "f4")
         target[np.arange(len(labels)), labels] += 1 - recipe.smooth
@@ -117,6 +218,7 @@ class Head:
         self.scales = (np.abs(last).max(1, initial=0) / 127).astype("f4")
         self.keys = np.rint(last / self.scales[:, None]).astype("i1")
         self.labels = labels[:len(last)]
+        self.words = Words(features, labels, count, weight, recipe, seed) if recipe.words else None
 
     def network(self, unit):
         z = network_input(unit, self.recipe) @ self.w[0] + self.b[0]
@@ -131,10 +233,16 @@ class Head:
             np.add.at(out[i], self.labels[row], np.exp((similarity[i, row] - 1) * self.recipe.sharpness))
         return out / out.sum(1, keepdims=True)
 
-    def mix(self, unit):
+    def mix(self, unit, features):
         """Uncalibrated probabilities."""
         p = self.network(unit)
-        return p + self.recipe.vote * (self.votes(unit) - p) if self.recipe.vote else p
+        if self.recipe.vote:
+            p = p + self.recipe.vote * (self.votes(unit) - p)
+        if self.words:
+            p = np.exp((1 - self.recipe.words) * np.log(p + WORD_FLOOR) +
+                       self.recipe.words * np.log(self.words.probabilities(features) + WORD_FLOOR))
+            p /= p.sum(1, keepdims=True)
+        return p
 
 
 def calibrated(mix, temperature):
@@ -212,6 +320,10 @@ def write_head(out, task, head, labels, facts, more):
         tensors |= {"neighbours.keys": head.keys, "neighbours.scales": head.scales,
                     "neighbours.labels": head.labels.astype("u1")}
         meta["neighbours"] = {"nearest": recipe.nearest, "sharpness": recipe.sharpness, "weight": recipe.vote}
+    if head.words:
+        tensors |= {"words.weights": head.words.table, "words.scales": head.words.scales, "words.bias": head.words.b,
+                    "words.rarity": head.words.rarity.astype("f2")}
+        meta["words"] = {"weight": recipe.words}
     write_safetensors(out / "head.safetensors", tensors)
     content = hashlib.sha256((out / "head.safetensors").read_bytes()).hexdigest()
     meta = {"version": f"{task}-{content[:12]}"} | meta | more

@@ -48,6 +48,7 @@ class Corpus:
         self.task = task
         self.rows = [row for row in rows if row.dev or row.text not in dev_texts]
         self.unit = encoder.states([row.text for row in self.rows])
+        self.features = [heads.word_features(row.text) if task.recipe.words else None for row in self.rows]
         self.y = np.array([task.labels.index(row.label) for row in self.rows])
         self.dev = np.array([row.dev for row in self.rows])
         self.authored = np.array([row.authored for row in self.rows])
@@ -58,7 +59,15 @@ class Corpus:
         counts = np.maximum(1, np.bincount(y, minlength=len(task.labels)))
         weight = (((counts.mean() / counts) ** task.balance)[y] *
                   np.where(self.authored[chosen], task.authored_weight, 1.0))
-        return heads.Head(self.unit[chosen], y, len(task.labels), weight, task.recipe, seed)
+        return heads.Head(self.unit[chosen], self.of(self.features, chosen), y, len(task.labels), weight, task.recipe, seed)
+
+    @staticmethod
+    def of(rows, chosen):
+        """Rows of a list by a mask or by indices."""
+        return [rows[i] for i in np.arange(len(rows))[chosen]]
+
+    def mix(self, head, chosen):
+        return head.mix(self.unit[chosen], self.of(self.features, chosen))
 
     def out_of_fold(self, seed):
         """Mixes of the authored training rows by heads that had not seen them, and which rows those are."""
@@ -68,7 +77,7 @@ class Corpus:
         for i in range(FOLDS):
             chosen = ~self.dev
             chosen[rows[fold == i]] = False
-            mix[fold == i] = self.fit(chosen, seed).mix(self.unit[rows[fold == i]])
+            mix[fold == i] = self.mix(self.fit(chosen, seed), rows[fold == i])
         return rows, mix
 
     def positive(self, labels):
@@ -108,7 +117,7 @@ def calibrate(corpus_, seed):
     if task.name == "domain":
         # Exam questions count as much as prompts: both are asked.
         exam = np.flatnonzero(corpus_.dev & ~corpus_.authored)
-        mix = np.concatenate([mix, corpus_.fit(~corpus_.dev, seed).mix(corpus_.unit[exam])])
+        mix = np.concatenate([mix, corpus_.mix(corpus_.fit(~corpus_.dev, seed), exam)])
         y = np.concatenate([y, corpus_.y[exam]])
     temperature = heads.fit_temperature(mix, y)
     p = heads.calibrated(mix, temperature)
@@ -119,7 +128,7 @@ def calibrate(corpus_, seed):
     meta |= {"positive": list(task.positive), "isotonic": isotonic(raw, positive)}
     score = np.interp(raw, [k["raw"] for k in meta["isotonic"]], [k["meant"] for k in meta["isotonic"]])
     figures = heads.measure_detector(score, positive)
-    hard = corpus_.group[rows] == task.hard
+    hard = np.isin(corpus_.group[rows], task.hard)
     score, positive = score[hard], positive[hard]
     points = []
     for rate in RATES:
@@ -244,7 +253,7 @@ def write_card(out, corpus_, encoder, meta, figures, fold_figures, seed):
         sources=source_lines([row for row in corpus_.rows if not row.dev]), seed=seed, recipe=str(recipe),
         balance=task.balance, authored_weight=task.authored_weight, figures=table(figures), folds=FOLDS,
         fold_figures=json.dumps(fold_figures), exam=" and the exam questions of the dev set" if task.name == "domain" else "",
-        points=(f"Operating points on the rows of {task.hard}: {points}. Shipped threshold {meta['threshold']:.3f}; scores from {band['low']:.3f} up to it "
+        points=(f"Operating points on the rows of {' and '.join(task.hard)}: {points}. Shipped threshold {meta['threshold']:.3f}; scores from {band['low']:.3f} up to it "
                 "count as uncertain." if points else f"Verdicts below a confidence of {band['high']} count as uncertain."),
         limits=task.limits))
 
@@ -262,9 +271,9 @@ def leave_one_out(corpus_, seed, fewest=50):
             positive = corpus_.positive(corpus_.y[judged])
             if positive.all() or not positive.any():
                 continue
-            found = heads.measure_detector(score_of(corpus_.task, head.mix(corpus_.unit[judged])), positive)
+            found = heads.measure_detector(score_of(corpus_.task, corpus_.mix(head, judged)), positive)
         else:
-            found = heads.measure(head.mix(corpus_.unit[judged]), corpus_.y[judged])
+            found = heads.measure(corpus_.mix(head, judged), corpus_.y[judged])
         print(json.dumps({"left_out": group} | found), flush=True)
 
 

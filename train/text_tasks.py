@@ -36,9 +36,10 @@ class Task:
     positive: tuple = ()    # of a detector
     windows: str = "mean"
     false_positive_rate: float = 0.03  # at the shipped threshold, on the hard rows, by a head that had not seen them
-    hard: str = ""          # group whose innocent rows set the thresholds: those most like findings
+    hard: tuple = ()        # groups whose innocent rows set the thresholds: those most like findings
     about: str = ""
     limits: str = ""
+    adapter_weight: float = 3.0         # of an authored row against another in the training of the task's adapter
 
 
 def authored(name, label_of, part="sub"):
@@ -59,11 +60,24 @@ def some(rows, count, seed=1):
     return random.Random(seed).sample(rows, min(count, len(rows)))
 
 
+def lexicon_rows(at_once=3):
+    """Words of other languages that name a domain, a few a row."""
+    rows = []
+    for line in (corpus.AUTHORED / "lexicon.tsv").read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            continue
+        domain, language, words = line.split("\t")
+        words = words.split(", ")
+        rows += [Row(", ".join(words[i:i + at_once]), domain, "authored/lexicon", "Apache-2.0", True, False, language)
+                 for i in range(0, len(words), at_once)]
+    return rows
+
+
 def domain_rows(data):
     def label(row):
         return row["label"]
     return (shared(data / "domain_train.jsonl", label) + shared(data / "domain_dev.jsonl", label, dev=True) +
-            authored("domain", label) + authored("prompts", lambda row: row["domain"] if row["domain"] in DOMAINS else None, "kind"))
+            lexicon_rows() + authored("domain", label) + authored("prompts", lambda row: row["domain"] if row["domain"] in DOMAINS else None, "kind"))
 
 
 GUARD_CLASS = {"jailbreak": "jailbreak", "appended": "jailbreak", "injection": "injection", "indirect": "injection",
@@ -84,7 +98,7 @@ def innocent_rows():
 def jailbreak_rows(data):
     rows = shared(data / "jailbreak_train.jsonl", guard_label) + shared(data / "jailbreak_dev.jsonl", guard_label, dev=True)
     rows += shared(data / "jailbreak_hardneg_v2.jsonl", guard_label) + authored("jailbreak", guard_label)
-    return rows + innocent_rows()
+    return rows + authored("guard", guard_label) + innocent_rows()
 
 
 def injection_rows(data):
@@ -93,7 +107,7 @@ def injection_rows(data):
         kind = guard_label(row)
         return {"benign": "clean", "injection": "injected"}.get(kind)
     rows = shared(data / "jailbreak_train.jsonl", label) + shared(data / "jailbreak_dev.jsonl", label, dev=True)
-    rows += shared(data / "jailbreak_hardneg_v2.jsonl", label) + authored("jailbreak", label)
+    rows += shared(data / "jailbreak_hardneg_v2.jsonl", label) + authored("jailbreak", label) + authored("guard", label)
     for row in innocent_rows():
         row.label = "clean"
         rows.append(row)
@@ -137,20 +151,20 @@ GUARD_STATES = (2, 3, 4, 5, 6, 7)
 SMALL = dict(states=(2, 3, 4, 5, 6), hidden=128, epochs=14, batch=64, rate=1e-3, seeds=3, drop_hidden=0.5)
 
 TASKS = {task.name: task for task in (
-    Task("domain", DOMAINS, domain_rows, Recipe(nearest=20, vote=0.35), 12.0, 0.7,
+    Task("domain", DOMAINS, domain_rows, Recipe(nearest=20, vote=0.35, words=0.2), 12.0, 0.7,
          about="Sorts a prompt into one of 14 domains.",
          limits='"other" means whatever is none of the 13 (small talk, travel, cooking, trivia, politics, geography, accounting '
                 'exams). Very short prompts without content words lean to "other".'),
     Task("jailbreak", ("benign", "jailbreak", "injection", "harmful"), jailbreak_rows,
          Recipe(states=GUARD_STATES, hidden=192, seeds=2, epochs=8, drop_hidden=0.5), 4.0, 0.5,
-         positive=("jailbreak", "injection", "harmful"), windows="max", hard="authored/jailbreak",
+         positive=("jailbreak", "injection", "harmful"), windows="max", hard=("authored/jailbreak", "authored/guard"),
          about="Finds prompts that try to talk the model out of its rules (jailbreak), give it orders against its owner "
                "(injection, direct or inside a document), or ask for plainly harmful things (harmful). The score is the "
                "probability of all three together.",
          limits="It reads one message, not a conversation. Orders that are hidden in an encoding are not decoded."),
     Task("injection", ("clean", "injected"), injection_rows,
          Recipe(states=GUARD_STATES, hidden=192, seeds=2, epochs=8, drop_hidden=0.5), 4.0, 0.5,
-         positive=("injected",), windows="max", hard="authored/jailbreak",
+         positive=("injected",), windows="max", hard=("authored/jailbreak", "authored/guard"),
          about="Finds instructions to the model inside documents, tool results and other text that should only be read.",
          limits="A document that instructs a human is told from one that instructs the model by its wording only."),
     Task("complexity", ("easy", "medium", "hard"), complexity_rows, Recipe(states=(2, 3, 4, 5, 6), seeds=2), 6.0, 0.5,
@@ -158,7 +172,7 @@ TASKS = {task.name: task for task in (
                "get them wrong, authored prompts by judgement.",
          limits="A weak signal: outcomes of models on exam questions are mostly noise to a reader of the question alone."),
     Task("fact_check", ("NO_FACT_CHECK_NEEDED", "FACT_CHECK_NEEDED"), fact_check_rows, Recipe(**SMALL), 1.0, 0.5,
-         positive=("FACT_CHECK_NEEDED",), hard="authored/fact_check", false_positive_rate=0.1,
+         positive=("FACT_CHECK_NEEDED",), hard=("authored/fact_check",), false_positive_rate=0.1,
          about="Would a wrong answer be a wrong statement about the world, which a fact check could find?",
          limits="Opinions about facts and questions about the user's own texts lie between the two."),
     Task("feedback", ("SAT", "NEED_CLARIFICATION", "WRONG_ANSWER", "WANT_DIFFERENT", "NOT_FEEDBACK"), feedback_rows,

@@ -78,10 +78,10 @@ void print(const encoder::Encoder& encoder, const encoder::Analysis& analysis, D
         fmt::format("{}{}:{:.4f}", i == 0 ? "" : ",", json::quote(labels[i]), domain[i]);
   }
   fmt::print(
-      R"({{"label":{},"confidence":{:.4f},"probabilities":{{{}}},"tasks":{{{}}},"passes":{},"tokens_seen":{},"tokens_total":{},"time_ms":{:.2f}}})"
+      R"({{"label":{},"confidence":{:.4f},"probabilities":{{{}}},"tasks":{{{}}},"passes":{:.2f},"tokens_seen":{},"tokens_total":{},"time_ms":{:.2f}}})"
       "\n",
       json::quote(labels[static_cast<std::size_t>(best.index)]), best.probability, probabilities,
-      tasks_json(encoder, analysis), analysis.passes, analysis.tokens_seen, analysis.tokens_total,
+      tasks_json(encoder, analysis), analysis.passes_used, analysis.tokens_seen, analysis.tokens_total,
       milliseconds(time));
 }
 

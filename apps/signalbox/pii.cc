@@ -178,7 +178,7 @@ std::string pii_json(const encoder::Encoder& encoder, std::string_view text) {
   }
   return fmt::format(
       R"({{"entities":[{}],"names_seen":{},"tokens_seen":{},"tokens_total":{},"time_ms":{:.2f}}})",
-      entities, encoder.token_head() != nullptr, analysis.tokens_seen, analysis.tokens_total,
+      entities, encoder.finds_names(), analysis.tokens_seen, analysis.tokens_total,
       milliseconds(time));
 }
 

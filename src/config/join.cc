@@ -54,6 +54,7 @@ void join_global(GlobalDocument& global, const Given& given, Config& config) {
   config.skip_processing = global.skip_processing;
   config.domain_threshold = global.domain_threshold;
   config.domain_fallback_category = std::move(global.domain_fallback_category);
+  config.hub_models = std::move(global.hub_models);
   config.tracing = std::move(global.tracing);
   if (!given.user_id_header && !global.user_id_header.empty())
     config.own.user_id_header = global.user_id_header;

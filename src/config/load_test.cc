@@ -303,6 +303,56 @@ TEST(Global, NamesHeadersAndTracingReachTheConfig) {
   EXPECT_EQ(config->domain_fallback_category, "other");
 }
 
+TEST(Global, ClassifiersOfTheUsersOwnReachTheConfigWithTheirLine) {
+  const auto loaded = load_text(
+      "version: v0.3\n"
+      "global:\n"
+      "  model_catalog:\n"
+      "    modules:\n"
+      "      prompt_guard:\n"
+      "        model_id: /models/guard\n"
+      "        positive_labels: [INJECTION]\n"
+      "        threshold: 0.7\n"
+      "      classifier:\n"
+      "        domain: {model_id: /models/domain, category_mapping_path: /models/labels.json}\n"
+      "        pii: {model_id: /models/pii}\n"
+      "      hallucination_mitigation: {enabled: false, fact_check: {model_id: /models/facts}}\n"
+      "      feedback_detector: {model_id: /models/feedback}\n",
+      "t.yaml");
+  ASSERT_TRUE(loaded);
+  const HubModels& models = loaded->config->hub_models;
+  EXPECT_EQ(models.prompt_guard.model_id, "/models/guard");
+  EXPECT_EQ(models.prompt_guard.line, 6);
+  EXPECT_EQ(models.prompt_guard.positive_labels, std::vector<std::string>{"INJECTION"});
+  EXPECT_EQ(models.prompt_guard.threshold, 0.7);
+  EXPECT_EQ(models.domain.mapping_path, "/models/labels.json");
+  EXPECT_EQ(models.domain.line, 10);
+  EXPECT_EQ(models.pii.model_id, "/models/pii");
+  EXPECT_EQ(models.fact_check.model_id, "/models/facts");
+  EXPECT_EQ(models.feedback.model_id, "/models/feedback");
+}
+
+TEST(Signals, RulesThatJudgeByExamplesNeedThem) {
+  const auto load = [](const std::string& rule) {
+    return load_text("version: v0.3\nrouting:\n  signals:\n" + rule, "t.yaml");
+  };
+  const auto loaded = load(
+      "    jailbreak:\n"
+      "      - {name: a, method: hybrid, include_history: true, jailbreak_patterns: [x, y], "
+      "benign_patterns: [z]}\n"
+      "    complexity:\n"
+      "      - {name: c, hard: {candidates: [prove]}, easy: {candidates: [hello, bye]}}\n");
+  ASSERT_TRUE(loaded);
+  const Signals& signals = loaded->config->routing.signals;
+  EXPECT_EQ(signals.jailbreaks[0].method, HeadRule::Method::kHybrid);
+  EXPECT_TRUE(signals.jailbreaks[0].include_history);
+  EXPECT_EQ(signals.jailbreaks[0].positive_examples.size(), 2U);
+  EXPECT_EQ(signals.complexities[0].negative_examples.size(), 2U);
+  EXPECT_FALSE(load("    jailbreak: [{name: a, method: contrastive}]\n"));
+  EXPECT_FALSE(load("    jailbreak: [{name: a, method: guess}]\n"));
+  EXPECT_FALSE(load("    complexity: [{name: c, hard: {candidates: [prove]}}]\n"));
+}
+
 TEST(Names, AdapterOfAServedModelWinsOverACardWithoutProvider) {
   const auto config = loaded(
       "providers: {defaults: {default_model: general-expert},\n"

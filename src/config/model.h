@@ -201,7 +201,13 @@ struct HeadRule {
   std::string name;
   std::string description;
   double threshold = 0;  // least score or confidence; 0: the head's own
-  int line = 0;          // of the file; 0: not from one
+  // Of jailbreak: who judges.
+  enum class Method { kClassifier, kContrastive, kHybrid } method = Method::kClassifier;
+  bool include_history =
+      false;  // of jailbreak: earlier messages too, not only the last of the user
+  // Texts to compare with: of jailbreak attacks and innocent ones, of complexity hard and easy ones.
+  std::vector<std::string> positive_examples, negative_examples;
+  int line = 0;  // of the file; 0: not from one
   bool operator==(const HeadRule&) const = default;
 };
 
@@ -423,6 +429,20 @@ struct Entrypoint {
 
 // ---------------------------------------------------------------------------------------------------- all of it
 
+// global.model_catalog.modules.*: a classifier of the user's own in the place of a shipped one.
+struct HubModel {
+  std::string model_id;      // a directory in model hub format; anything else has no effect
+  std::string mapping_path;  // names of its labels, beside what its config.json says
+  std::vector<std::string> positive_labels;  // of prompt_guard: labels that are findings
+  double threshold = 0;                      // least score of a finding; 0: 0.5
+  int line = 0;                              // of model_id in the file
+  bool operator==(const HubModel&) const = default;
+};
+struct HubModels {
+  HubModel domain, prompt_guard, pii, fact_check, feedback;
+  bool operator==(const HubModels&) const = default;
+};
+
 struct Config {
   Generation generation = Generation::kCanonicalV03;
   Providers providers;
@@ -437,6 +457,7 @@ struct Config {
   double domain_threshold =
       0;  // modules.classifier.domain.threshold: below it the domain signal is no match
   std::string domain_fallback_category;
+  HubModels hub_models;
   Tracing tracing;
   Own own;
 

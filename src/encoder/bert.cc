@@ -39,26 +39,29 @@ Range share_of(std::size_t tokens, const Member& member) {
 // the others is attention, which reads everybody's keys and values: one wait a layer.
 class Bert::Pass {
  public:
-  Pass(const Bert& bert, std::span<const std::int32_t> ids, BertScratch& scratch,
-       const Member& member)
+  Pass(const Bert& bert, std::span<const Layer> layers, std::size_t first, std::size_t tokens,
+       const Source& source, BertScratch& scratch, const Member& member)
       : bert_(bert),
-        ids_(ids),
+        layers_(layers),
+        first_(first),
+        tokens_(tokens),
+        source_(source),
         scratch_(scratch),
         own_(scratch.own[member.rank]),
         member_(member),
-        share_(share_of(ids.size(), member)) {}
+        share_(share_of(tokens, member)) {}
 
   void run() {
     for_blocks([&](Range rows) {
-      embed(rows);
+      source_.state == nullptr ? embed(rows) : resume(rows);
       project_qkv(0, rows);
     });
-    for (std::size_t i = 0; i < bert_.layers_.size(); ++i) {
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
       member_.wait();
       attend(i);
       for_blocks([&](Range rows) {
         finish_layer(i, rows);
-        if (i + 1 < bert_.layers_.size()) project_qkv(i + 1, rows);
+        if (i + 1 < layers_.size()) project_qkv(i + 1, rows);
       });
     }
   }
@@ -78,6 +81,7 @@ class Bert::Pass {
   }
 
   void embed(Range rows);
+  void resume(Range rows);
   void project_qkv(std::size_t layer, Range rows);
   void attend(std::size_t layer);
   void attend_floats(const float* qkv);
@@ -88,7 +92,9 @@ class Bert::Pass {
   void keep(std::size_t state, Range rows);
 
   const Bert& bert_;
-  std::span<const std::int32_t> ids_;
+  const std::span<const Layer> layers_;
+  const std::size_t first_, tokens_;
+  const Source& source_;
   BertScratch& scratch_;
   BertScratch::Own& own_;
   const Member member_;
@@ -97,10 +103,10 @@ class Bert::Pass {
 
 void Bert::Pass::embed(Range rows) {
   for (std::size_t t = rows.first; t < rows.end; ++t) {
-    SBX_ASSERT(ids_[t] >= 0 && static_cast<std::size_t>(ids_[t]) < bert_.config_.vocabulary);
+    const std::int32_t id = source_.ids[t];
+    SBX_ASSERT(id >= 0 && static_cast<std::size_t>(id) < bert_.config_.vocabulary);
     float* row = hidden_row(t);
-    const auto read =
-        bert_.words_.read(static_cast<std::uint64_t>(ids_[t]) * hidden(), {row, hidden()});
+    const auto read = bert_.words_.read(static_cast<std::uint64_t>(id) * hidden(), {row, hidden()});
     SBX_ASSERT(read.has_value());
     bert_.format_.kernels->layer_norm(
         row, &bert_.positions_[t * hidden()], bert_.embedding_norm_.scale.data(),
@@ -110,14 +116,22 @@ void Bert::Pass::embed(Range rows) {
   add_up(0, rows);
 }
 
+void Bert::Pass::resume(Range rows) {
+  for (std::size_t t = rows.first; t < rows.end; ++t) {
+    float* row = hidden_row(t);
+    std::copy_n(source_.state + t * hidden(), hidden(), row);
+    scratch_.input.set_row(t, row);
+  }
+}
+
 void Bert::Pass::project_qkv(std::size_t layer, Range rows) {
   const std::size_t stride = 3 * hidden();
   float* qkv = scratch_.qkv[layer % 2].data();
   const bool bf16 = bert_.attends_in_bf16();
   void* to = bf16 ? static_cast<void*>(reinterpret_cast<std::uint16_t*>(qkv) + rows.first * stride)
                   : qkv + rows.first * stride;
-  bert_.layers_[layer].qkv.apply(scratch_.input, rows.first, rows.count(),
-                                 bf16 ? Store::kBf16 : Store::kFloat, to, stride);
+  layers_[layer].qkv.apply(scratch_.input, rows.first, rows.count(),
+                           bf16 ? Store::kBf16 : Store::kFloat, to, stride);
 }
 
 // softmax(Q K^T) V of the queries of the share, into scratch.mixed.
@@ -126,11 +140,11 @@ void Bert::Pass::attend(std::size_t layer) {
   if (share_.count() == 0) return;
   if (!bert_.attends_in_bf16()) return attend_floats(qkv);
   const std::size_t width = hidden() / bert_.config_.heads;
-  const std::size_t need = tensor::attention_scratch(ids_.size(), width);
+  const std::size_t need = tensor::attention_scratch(tokens_, width);
   own_.attention.resize(need);
   bert_.format_.dot->attend({.qkv = reinterpret_cast<const std::uint16_t*>(qkv),
                              .qkv_stride = 3 * hidden(),
-                             .tokens = ids_.size(),
+                             .tokens = tokens_,
                              .heads = bert_.config_.heads,
                              .width = width,
                              .query_first = share_.first,
@@ -144,7 +158,7 @@ void Bert::Pass::attend(std::size_t layer) {
 void Bert::Pass::attend_floats(const float* qkv) {
   constexpr std::size_t kBlock = 12;
   const Kernels& kernels = *bert_.format_.kernels;
-  const std::size_t tokens = ids_.size(), width = hidden() / bert_.config_.heads;
+  const std::size_t tokens = tokens_, width = hidden() / bert_.config_.heads;
   const std::size_t stride = 3 * hidden(), padded = tensor::round_up(tokens, Kernels::kPanel);
   own_.attention.resize(padded * width + kBlock * padded);
   float* packed = own_.attention.data();
@@ -186,7 +200,7 @@ void Bert::Pass::attend_floats(const float* qkv) {
 
 // From attention's answers to the next hidden state; rows do not see one another any more.
 void Bert::Pass::finish_layer(std::size_t index, Range rows) {
-  const Layer& layer = bert_.layers_[index];
+  const Layer& layer = layers_[index];
   float* mixed = scratch_.mixed.data() + rows.first * hidden();
   for (std::size_t t = rows.first; t < rows.end; ++t)
     scratch_.context.set_row(t, scratch_.mixed.data() + t * hidden());
@@ -194,7 +208,7 @@ void Bert::Pass::finish_layer(std::size_t index, Range rows) {
   normalise(layer.attention_norm, rows);
   feed_forward(layer, rows);
   normalise(layer.output_norm, rows);
-  add_up(index + 1, rows);
+  add_up(first_ + index + 1, rows);
 }
 
 void Bert::Pass::feed_forward(const Layer& layer, Range rows) {
@@ -229,14 +243,14 @@ void Bert::Pass::normalise(const Norm& norm, Range rows) {
 }
 
 void Bert::Pass::add_up(std::size_t state, Range rows) {
-  const std::size_t blocks = (ids_.size() + kMeanBlock - 1) / kMeanBlock;
+  const std::size_t blocks = (tokens_ + kMeanBlock - 1) / kMeanBlock;
   float* sums = scratch_.sums.data() + state * blocks * hidden();
   for (std::size_t t = rows.first; t < rows.end; ++t) {
     float* sum = sums + t / kMeanBlock * hidden();
     if (t % kMeanBlock == 0) std::fill_n(sum, hidden(), 0.0f);
     bert_.format_.kernels->accumulate(hidden_row(t), hidden(), sum);
   }
-  keep(state, rows);
+  if (source_.state == nullptr) keep(state, rows);
 }
 
 // Copies the rows where the caller wants this state token by token.
@@ -245,7 +259,7 @@ void Bert::Pass::keep(std::size_t state, Range rows) {
   for (std::size_t i = 0; i < kept.size(); ++i) {
     if (kept[i] != state) continue;
     std::copy_n(hidden_row(rows.first), rows.count() * hidden(),
-                scratch_.kept.data() + (i * ids_.size() + rows.first) * hidden());
+                scratch_.kept.data() + (i * tokens_ + rows.first) * hidden());
   }
 }
 
@@ -253,6 +267,21 @@ void Bert::forward(std::span<const std::int32_t> ids, BertScratch& scratch,
                    std::span<const std::size_t> kept) const {
   const std::size_t tokens = ids.size(), hidden = config_.hidden;
   SBX_ASSERT(tokens >= 1 && tokens <= config_.positions);
+  scratch.kept.resize(kept.size() * tokens * hidden);
+  scratch.kept_states = kept;
+  run_layers(layers_, 0, tokens, {.ids = ids}, scratch);
+}
+
+void Bert::forward_top(const TopLayers& top, std::size_t tokens, std::size_t kept_index,
+                       BertScratch& scratch) const {
+  SBX_ASSERT(scratch.kept_states[kept_index] == top.first_);
+  run_layers(top.layers_, top.first_, tokens,
+             {.state = scratch.kept.data() + kept_index * tokens * config_.hidden}, scratch);
+}
+
+void Bert::run_layers(std::span<const Layer> layers, std::size_t first, std::size_t tokens,
+                      const Source& source, BertScratch& scratch) const {
+  const std::size_t hidden = config_.hidden;
   const std::size_t blocks = (tokens + kMeanBlock - 1) / kMeanBlock;
   scratch.hidden.resize(tokens * hidden);
   scratch.means.resize((config_.layers + 1) * hidden);
@@ -260,20 +289,22 @@ void Bert::forward(std::span<const std::int32_t> ids, BertScratch& scratch,
   // The last panel of values may be read past its end.
   for (auto& qkv : scratch.qkv) qkv.resize(tokens * 3 * hidden + Kernels::kPanel);
   scratch.mixed.resize(tokens * hidden);
-  scratch.kept.resize(kept.size() * tokens * hidden);
-  scratch.kept_states = kept;
   scratch.input.resize(format_.precision, *format_.dot, tokens, hidden);
   scratch.context.resize(format_.precision, *format_.dot, tokens, hidden);
   scratch.inner.resize(format_.precision, *format_.dot, tokens, config_.inner);
   scratch.own.resize(
       std::max<std::size_t>(scratch.own.size(), scratch.crew ? scratch.crew->size_max() : 1));
-  const auto work = [&](const Member& member) { Pass(*this, ids, scratch, member).run(); };
+  const auto work = [&](const Member& member) {
+    Pass(*this, layers, first, tokens, source, scratch, member).run();
+  };
   if (scratch.crew != nullptr && tokens >= kCrewTokensMin) {
     scratch.crew->run(work);
   } else {
     work(Member{});
   }
-  for (std::size_t state = 0; state <= config_.layers; ++state) {
+  // The state that a pass resumes from has been averaged before.
+  for (std::size_t state = source.state == nullptr ? 0 : first + 1; state <= config_.layers;
+       ++state) {
     float* mean = scratch.means.data() + state * hidden;
     std::fill_n(mean, hidden, 0.0f);
     for (std::size_t block = 0; block < blocks; ++block) {

@@ -69,6 +69,18 @@ class Bert {
   void forward(std::span<const std::int32_t> ids, BertScratch& scratch,
                std::span<const std::size_t> kept = {}) const;
 
+  // Copies of the top layers with an adapter merged into their weights.
+  class TopLayers;
+  // Reads low-rank updates: tensors layer.N.MODULE.a [rank, inputs] and .b [outputs, rank], N from
+  // the first adapted layer to the last layer, MODULE named as in BERT's files. A module without
+  // them keeps the base's weights. Cost: about 20 ms a layer. Errors: kCorrupt.
+  Result<TopLayers> load_top(const Safetensors& updates) const;
+  // The rest of a pass that forward() made over `tokens` tokens and that kept the state
+  // top.first_layer() as kept number `kept_index`: replaces scratch.hidden and the means above that
+  // state. Call it once what forward() left there is read; cost: the layers' share of a pass.
+  void forward_top(const TopLayers& top, std::size_t tokens, std::size_t kept_index,
+                   BertScratch& scratch) const;
+
   const BertConfig& config() const { return config_; }
   const tensor::Kernels& kernels() const { return *format_.kernels; }
   const tensor::Format& format() const { return format_; }
@@ -85,11 +97,15 @@ class Bert {
     Norm attention_norm, output_norm;
   };
   class Pass;
+  class Updates;
   Bert() = default;
   Result<void> load_embeddings(const Safetensors& file, const std::string& prefix);
-  Result<Layer> load_layer(const Safetensors& file, const std::string& prefix) const;
-  Result<void> load_linear(const Safetensors& file, const std::string& name, tensor::Dense& linear,
-                           std::size_t first_column, std::size_t columns, float factor) const;
+  // `updates`, unless null, are added to the layer's weights.
+  Result<Layer> load_layer(const Safetensors& file, std::size_t index,
+                           Updates* updates = nullptr) const;
+  struct Part;  // the outputs of a linear layer that one tensor holds
+  Result<void> load_linear(const Safetensors& file, const Part& part, tensor::Dense& linear,
+                           const Updates* updates) const;
   Result<Norm> load_norm(const Safetensors& file, const std::string& name) const;
   // Whether queries, keys and values are bf16, for the kernel; floats otherwise.
   bool attends_in_bf16() const {
@@ -99,12 +115,34 @@ class Bert {
   BertConfig config_;
   tensor::Format format_;
   std::string format_name_;
+  // What goes into the lowest of a pass's layers: the embeddings of ids, or a finished state.
+  struct Source {
+    std::span<const std::int32_t> ids;
+    const float* state = nullptr;  // [tokens][hidden]
+  };
+  // A pass through `layers`, of which the lowest is number `first`.
+  void run_layers(std::span<const Layer> layers, std::size_t first, std::size_t tokens,
+                  const Source& source, BertScratch& scratch) const;
+
   MappedFile file_;
+  std::string prefix_;            // of the tensors' names
   Tensor words_;                  // into file_
   std::vector<float> positions_;  // [positions][hidden], token type 0 added
   Norm embedding_norm_;
   std::vector<Layer> layers_;
   std::string fingerprint_;
+};
+
+// Immutable. Memory: as much as the layers of the base that it stands for.
+class Bert::TopLayers {
+ public:
+  std::size_t first_layer() const { return first_; }
+  std::size_t layers() const { return layers_.size(); }
+
+ private:
+  friend class Bert;
+  std::size_t first_ = 0;
+  std::vector<Layer> layers_;
 };
 
 }  // namespace signalbox::encoder

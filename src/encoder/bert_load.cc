@@ -13,6 +13,48 @@ namespace signalbox::encoder {
 using tensor::Dense;
 using tensor::Format;
 
+// An adapter's low-rank updates of one layer.
+class Bert::Updates {
+ public:
+  Updates(const Safetensors& file, std::size_t layer)
+      : file_(file), prefix_("layer." + std::to_string(layer) + ".") {}
+
+  // Reads the pair of a module, none where it has none. Errors: kCorrupt.
+  Result<void> select(const std::string& module, std::size_t inputs, std::size_t outputs) {
+    const Tensor* a = file_.find(prefix_ + module + ".a");
+    rank_ = 0;
+    if (a == nullptr) return {};
+    if (a->shape.size() != 2 || a->shape[0] == 0 || a->shape[0] > limits::kLoraRankMax)
+      return fail(Code::kCorrupt, "an adapter's update has no valid rank: " + module);
+    const std::array<std::uint64_t, 2> a_shape{a->shape[0], inputs}, b_shape{outputs, a->shape[0]};
+    SBX_TRY(a_, file_.floats(prefix_ + module + ".a", a_shape));
+    SBX_TRY(b_, file_.floats(prefix_ + module + ".b", b_shape));
+    rank_ = a->shape[0];
+    return {};
+  }
+  // Adds the update of one output to its weights.
+  void add_to(std::size_t output, std::vector<float>& weights) const {
+    for (std::size_t r = 0; r < rank_; ++r) {
+      const float factor = b_[output * rank_ + r];
+      const float* from = a_.data() + r * weights.size();
+      for (std::size_t i = 0; i < weights.size(); ++i) weights[i] += factor * from[i];
+    }
+  }
+
+ private:
+  const Safetensors& file_;
+  std::string prefix_;
+  std::size_t rank_ = 0;  // 0: the selected module has no update
+  std::vector<float> a_, b_;
+};
+
+struct Bert::Part {
+  std::size_t layer = 0;
+  std::string module;
+  std::size_t first_column = 0, columns = 0;
+  float factor = 1;
+};
+
 Result<Bert> Bert::load(const std::string& path, const BertConfig& config, const Format& format) {
   Bert bert;
   bert.config_ = config;
@@ -24,12 +66,10 @@ Result<Bert> Bert::load(const std::string& path, const BertConfig& config, const
   SBX_ASSERT(format.precision != tensor::Precision::kBf16 || format.dot->has_bf16());
   SBX_TRY(bert.file_, MappedFile::open(path, limits::kModelFileBytesMax));
   SBX_TRY(const auto file, Safetensors::parse(bert.file_.bytes()));
-  const std::string prefix =
-      file.find("embeddings.word_embeddings.weight") != nullptr ? "" : "bert.";
-  SBX_CHECK_OK(bert.load_embeddings(file, prefix + "embeddings."));
+  bert.prefix_ = file.find("embeddings.word_embeddings.weight") != nullptr ? "" : "bert.";
+  SBX_CHECK_OK(bert.load_embeddings(file, bert.prefix_ + "embeddings."));
   for (std::size_t i = 0; i < config.layers; ++i) {
-    SBX_TRY(Layer layer,
-            bert.load_layer(file, prefix + "encoder.layer." + std::to_string(i) + "."));
+    SBX_TRY(Layer layer, bert.load_layer(file, i));
     bert.layers_.push_back(std::move(layer));
   }
   bert.fingerprint_ = file.fingerprint();
@@ -61,21 +101,25 @@ Result<Bert::Norm> Bert::load_norm(const Safetensors& file, const std::string& n
   return norm;
 }
 
-Result<void> Bert::load_linear(const Safetensors& file, const std::string& name, Dense& linear,
-                               std::size_t first_column, std::size_t columns, float factor) const {
-  const std::array<std::uint64_t, 2> shape{columns, linear.depth()};
-  const std::array<std::uint64_t, 1> bias_shape{columns};
+Result<void> Bert::load_linear(const Safetensors& file, const Part& part, Dense& linear,
+                               const Updates* updates) const {
+  const std::string name =
+      prefix_ + "encoder.layer." + std::to_string(part.layer) + "." + part.module;
+  const std::array<std::uint64_t, 2> shape{part.columns, linear.depth()};
+  const std::array<std::uint64_t, 1> bias_shape{part.columns};
   SBX_TRY(const Tensor* weights, file.require(name + ".weight", shape));
   SBX_TRY(const auto bias, file.floats(name + ".bias", bias_shape));
   std::vector<float> row(linear.depth());
-  for (std::size_t column = 0; column < columns; ++column) {
+  for (std::size_t column = 0; column < part.columns; ++column) {
     SBX_CHECK_OK(weights->read(column * linear.depth(), row));
-    linear.set_output(first_column + column, row.data(), bias[column], factor);
+    if (updates != nullptr) updates->add_to(column, row);
+    linear.set_output(part.first_column + column, row.data(), bias[column], part.factor);
   }
   return {};
 }
 
-Result<Bert::Layer> Bert::load_layer(const Safetensors& file, const std::string& prefix) const {
+Result<Bert::Layer> Bert::load_layer(const Safetensors& file, std::size_t index,
+                                     Updates* updates) const {
   const std::size_t hidden = config_.hidden;
   Layer layer;
   layer.qkv = Dense(format_, hidden, 3 * hidden);
@@ -86,16 +130,42 @@ Result<Bert::Layer> Bert::load_layer(const Safetensors& file, const std::string&
   // the kernel's exponentials.
   const float scale = (attends_in_bf16() ? std::numbers::log2e_v<float> : 1.0f) /
                       std::sqrt(static_cast<float>(hidden / config_.heads));
-  SBX_CHECK_OK(load_linear(file, prefix + "attention.self.query", layer.qkv, 0, hidden, scale));
-  SBX_CHECK_OK(load_linear(file, prefix + "attention.self.key", layer.qkv, hidden, hidden, 1));
-  SBX_CHECK_OK(
-      load_linear(file, prefix + "attention.self.value", layer.qkv, 2 * hidden, hidden, 1));
-  SBX_CHECK_OK(load_linear(file, prefix + "attention.output.dense", layer.attended, 0, hidden, 1));
-  SBX_CHECK_OK(load_linear(file, prefix + "intermediate.dense", layer.inner, 0, config_.inner, 1));
-  SBX_CHECK_OK(load_linear(file, prefix + "output.dense", layer.outer, 0, hidden, 1));
+  const auto load = [&](Dense& linear, const char* module, std::size_t first_column,
+                        std::size_t columns, float factor) -> Result<void> {
+    if (updates != nullptr) SBX_CHECK_OK(updates->select(module, linear.depth(), columns));
+    return load_linear(file, {index, module, first_column, columns, factor}, linear, updates);
+  };
+  SBX_CHECK_OK(load(layer.qkv, "attention.self.query", 0, hidden, scale));
+  SBX_CHECK_OK(load(layer.qkv, "attention.self.key", hidden, hidden, 1));
+  SBX_CHECK_OK(load(layer.qkv, "attention.self.value", 2 * hidden, hidden, 1));
+  SBX_CHECK_OK(load(layer.attended, "attention.output.dense", 0, hidden, 1));
+  SBX_CHECK_OK(load(layer.inner, "intermediate.dense", 0, config_.inner, 1));
+  SBX_CHECK_OK(load(layer.outer, "output.dense", 0, hidden, 1));
+  const std::string prefix = prefix_ + "encoder.layer." + std::to_string(index) + ".";
   SBX_TRY(layer.attention_norm, load_norm(file, prefix + "attention.output.LayerNorm"));
   SBX_TRY(layer.output_norm, load_norm(file, prefix + "output.LayerNorm"));
   return layer;
+}
+
+Result<Bert::TopLayers> Bert::load_top(const Safetensors& updates) const {
+  TopLayers top;
+  top.first_ = config_.layers;
+  for (std::size_t i = config_.layers; i-- > 0;) {
+    const std::string prefix = "layer." + std::to_string(i) + ".";
+    const auto& tensors = updates.tensors();
+    const auto found = tensors.lower_bound(prefix);
+    if (found != tensors.end() && found->first.starts_with(prefix)) top.first_ = i;
+  }
+  if (top.first_ == config_.layers)
+    return fail(Code::kCorrupt, "an adapter updates no layer of this base");
+  SBX_TRY(const auto file, Safetensors::parse(file_.bytes()));
+  for (std::size_t i = top.first_; i < config_.layers; ++i) {
+    Updates own(updates, i);
+    SBX_TRY(Layer layer, load_layer(file, i, &own));
+    top.layers_.push_back(std::move(layer));
+  }
+  file_.release_pages();
+  return top;
 }
 
 }  // namespace signalbox::encoder

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "encoder/bert.h"
 #include "encoder/entity_reader.h"
+#include "encoder/hub_task.h"
 #include "encoder/number_format.h"
 #include "encoder/pooled_states.h"
 #include "encoder/text_head.h"
@@ -71,10 +72,12 @@ Bounded bound(std::string_view text) {
 
 struct Workspace::State {
   BertScratch scratch;
-  PooledStates pooled;
+  PooledStates pooled, adapted;
+  std::vector<std::size_t> kept;          // states that heads read token by token
   std::vector<std::int32_t> ids;          // of the text, without special tokens
   std::vector<std::int32_t> window;       // of one pass, with them
   std::vector<tokenize::WordSpan> spans;  // of ids, where entities are demanded
+  ClassifierWorkspace hub;
 };
 
 Workspace::Workspace() : state_(std::make_unique<State>()) {}
@@ -83,12 +86,27 @@ Workspace::Workspace(Workspace&&) noexcept = default;
 Workspace& Workspace::operator=(Workspace&&) noexcept = default;
 void Workspace::set_crew(tensor::Crew* crew) { state_->scratch.crew = crew; }
 
+// Top layers that some heads read, by the name that their meta gives.
+struct Adapter {
+  std::string name;
+  Bert::TopLayers layers;
+};
+
+// What the heads read of one window.
+struct Encoder::WindowVerdicts {
+  const PooledStates& states;
+  const PooledStates* adapted;
+  std::span<const std::vector<float>> words;  // by task, of the whole text
+};
+
 struct Encoder::Parts {
   Bert bert;
   tokenize::WordPiece tokenizer;
   Pooling pooling = Pooling::kMean;
   std::array<std::optional<TextHead>, kTaskCount> heads;
+  std::vector<Adapter> adapters;
   std::optional<TokenHead> token_head;
+  std::vector<HubModel> hub;  // judge in the place of the heads above, which hold their labels
 };
 
 namespace {
@@ -114,6 +132,54 @@ std::array<std::optional<TextHead>, kTaskCount> load_heads(const std::string& mo
     }
   }
   return heads;
+}
+
+Result<Adapter> load_adapter(const std::string& models, const AdaptedPart& wanted,
+                             const Bert& bert) {
+  SBX_TRY(const auto mapped,
+          MappedFile::open(models + "/adapters/" + wanted.adapter + ".safetensors",
+                           limits::kHeadFileBytesMax));
+  SBX_TRY(const auto file, Safetensors::parse(mapped.bytes()));
+  if (file.fingerprint() != wanted.fingerprint)
+    return fail(Code::kCorrupt, "trained for another version of the adapter " + wanted.adapter);
+  SBX_TRY(auto layers, bert.load_top(file));
+  return Adapter{wanted.adapter, std::move(layers)};
+}
+
+// The adapters that heads ask for; a head whose adapter cannot be had is left out.
+std::vector<Adapter> load_adapters(const std::string& models, const Bert& bert,
+                                   std::array<std::optional<TextHead>, kTaskCount>& heads) {
+  std::vector<Adapter> adapters;
+  for (const Task task : kTasks) {
+    auto& head = heads[static_cast<std::size_t>(task)];
+    if (!head || head->meta().adapted.adapter.empty()) continue;
+    const AdaptedPart& wanted = head->meta().adapted;
+    if (std::ranges::find(adapters, wanted.adapter, &Adapter::name) != adapters.end()) continue;
+    auto adapter = adapters.size() < limits::kHeadAdaptersMax
+                       ? load_adapter(models, wanted, bert)
+                       : fail(Code::kUnsupported, "too many adapters");
+    if (adapter) {
+      adapters.push_back(std::move(*adapter));
+    } else {
+      log::warning("no {} classifier: {}", task_name(task), adapter.error().message);
+      head.reset();
+    }
+  }
+  return adapters;
+}
+
+// Their labels take the place of our heads'.
+Result<std::vector<HubModel>> load_hub_models(
+    std::span<const HubTask> wanted, std::array<std::optional<TextHead>, kTaskCount>& heads) {
+  std::vector<HubModel> models;
+  for (const HubTask& task : wanted) {
+    auto model = HubModel::load(task);
+    if (!model) return fail(model.error().code, model.error().message, task.directory);
+    if (task.task)
+      heads[static_cast<std::size_t>(*task.task)] = TextHead::labels_only(model->head().meta());
+    models.push_back(std::move(*model));
+  }
+  return models;
 }
 
 std::optional<TokenHead> load_token_head(const std::string& models, const TokenBase& base,
@@ -144,7 +210,8 @@ Encoder::~Encoder() = default;
 
 Result<std::unique_ptr<Encoder>> Encoder::load(const std::string& base_directory,
                                                const std::string& models_directory,
-                                               std::optional<tensor::Precision> precision) {
+                                               std::optional<tensor::Precision> precision,
+                                               std::span<const HubTask> hub) {
   SBX_TRY(const auto config_text,
           read_file(base_directory + "/config.json", limits::kModelMetadataBytesMax));
   SBX_TRY(const auto config, BertConfig::parse(config_text));
@@ -162,12 +229,15 @@ Result<std::unique_ptr<Encoder>> Encoder::load(const std::string& base_directory
                       .hidden = config.hidden,
                       .fingerprint = bert.fingerprint()};
   auto heads = load_heads(models_directory, base, bert.kernels());
+  SBX_TRY(auto hub_models, load_hub_models(hub, heads));
+  auto adapters = load_adapters(models_directory, bert, heads);
   auto token_head = load_token_head(
       models_directory,
       {.states = config.layers + 1, .hidden = config.hidden, .fingerprint = bert.fingerprint()},
       bert.kernels());
   auto parts = std::make_unique<const Parts>(Parts{std::move(bert), std::move(tokenizer), pooling,
-                                                   std::move(heads), std::move(token_head)});
+                                                   std::move(heads), std::move(adapters),
+                                                   std::move(token_head), std::move(hub_models)});
   return std::unique_ptr<Encoder>(new Encoder(std::move(parts)));
 }
 
@@ -195,21 +265,45 @@ int Encoder::tokenize(std::string_view text, std::vector<std::int32_t>& ids,
 
 Analysis Encoder::analyze(std::string_view text, Demand demand, Workspace& workspace) const {
   Analysis analysis;
-  auto& [scratch, pooled, ids, window, spans] = *workspace.state_;
-  const bool wants_entities = demands(demand, Demand::kPii);
-  analysis.tokens_total = tokenize(text, ids, wants_entities ? &spans : nullptr);
+  auto& state = *workspace.state_;
+  const Demand own = own_part(demand);
+  analysis.tokens_total =
+      tokenize(text, state.ids, demands(own, Demand::kPii) ? &state.spans : nullptr);
   if (demand == Demand::kNone) return analysis;
-  std::optional<EntityReader> reader;
-  std::span<const std::size_t> kept;
-  if (wants_entities && parts_->token_head) {
-    reader.emplace(text, spans, *parts_->token_head, parts_->bert.config().hidden);
-    kept = parts_->token_head->states();
+  std::vector<pii::Entity> names;
+  if (own != Demand::kNone) run_windows(text, own, workspace, analysis, names);
+  ask_hub_models(text, demand, workspace, analysis);
+  if (demands(demand, Demand::kPii)) {
+    if (!demands(own, Demand::kPii)) names = std::move(analysis.entities);
+    analysis.entities = pii::merge(identifiers_of(text), names);
   }
+  scale_to_unit(analysis.embedding);
+  return analysis;
+}
+
+void Encoder::run_windows(std::string_view text, Demand demand, Workspace& workspace,
+                          Analysis& analysis, std::vector<pii::Entity>& names) const {
+  auto& [scratch, pooled, adapted, kept, ids, window, spans, hub] = *workspace.state_;
+  std::optional<EntityReader> reader;
+  kept.clear();
+  if (demands(demand, Demand::kPii) && parts_->token_head) {
+    reader.emplace(text, spans, *parts_->token_head, parts_->bert.config().hidden);
+    const auto states = parts_->token_head->states();
+    kept.assign(states.begin(), states.end());
+  }
+  const std::size_t first_below = kept.size();
+  for (const Adapter& adapter : parts_->adapters)
+    if (wants(demand, adapter)) kept.push_back(adapter.layers.first_layer());
 
   const BertConfig& config = parts_->bert.config();
   const auto windows = plan_windows(ids.size(), window_limits(config, demand));
   const auto part =
       1.0f / static_cast<float>(windows.size());  // windows of one text are equally long
+  std::array<std::vector<float>, kTaskCount> words;
+  for (const Task task : kTasks) {
+    if (head(task) != nullptr && demands(demand, task))
+      words[static_cast<std::size_t>(task)] = head(task)->judge_words(text);
+  }
   for (const Window& range : windows) {
     window.assign(1, parts_->tokenizer.cls());
     const auto first = ids.begin() + static_cast<std::ptrdiff_t>(range.begin);
@@ -217,30 +311,73 @@ Analysis Encoder::analyze(std::string_view text, Demand demand, Workspace& works
     window.push_back(parts_->tokenizer.sep());
     parts_->bert.forward(window, scratch, kept);
     ++analysis.passes;
+    analysis.passes_used += 1;
     pooled.assign(config, scratch, window.size());
     const float* last =
         parts_->pooling == Pooling::kMean ? pooled.last_mean() : scratch.hidden.data();
     if (demands(demand, Demand::kEmbedding))
       add_scaled(analysis.embedding, {last, config.hidden}, part);
-    classify_window(demand, pooled, part, analysis);
+    classify_window(demand, nullptr, {pooled, nullptr, words}, part, analysis);
     if (reader) reader->add(range, scratch);
+    std::size_t below = first_below;
+    for (const Adapter& adapter : parts_->adapters) {
+      if (!wants(demand, adapter)) continue;
+      parts_->bert.forward_top(adapter.layers, window.size(), below++, scratch);
+      adapted.assign(config, scratch, window.size());
+      classify_window(demand, &adapter, {pooled, &adapted, words}, part, analysis);
+      analysis.passes_used +=
+          static_cast<double>(adapter.layers.layers()) / static_cast<double>(config.layers);
+    }
   }
-  if (wants_entities) {
-    analysis.entities =
-        pii::merge(identifiers_of(text), reader ? reader->entities() : std::vector<pii::Entity>());
-  }
-  scale_to_unit(analysis.embedding);
+  if (reader) names = reader->entities();
   analysis.tokens_seen = static_cast<int>(tokens_seen(windows));
-  return analysis;
 }
 
-void Encoder::classify_window(Demand demand, const PooledStates& pooled, float part,
-                              Analysis& analysis) const {
+Demand Encoder::own_part(Demand demand) const {
+  auto own = static_cast<unsigned>(demand);
+  for (const HubModel& model : parts_->hub) {
+    const Demand its = model.task() ? demand_of(*model.task()) : Demand::kPii;
+    own &= ~static_cast<unsigned>(its);
+  }
+  return static_cast<Demand>(own);
+}
+
+void Encoder::ask_hub_models(std::string_view text, Demand demand, Workspace& workspace,
+                             Analysis& analysis) const {
+  for (const HubModel& model : parts_->hub) {
+    Coverage coverage;
+    auto& scratch = workspace.state_->hub;
+    if (!model.task()) {
+      if (!demands(demand, Demand::kPii)) continue;
+      analysis.entities = model.find(text, scratch, coverage);
+    } else {
+      if (!demands(demand, *model.task())) continue;
+      analysis.probabilities[static_cast<std::size_t>(*model.task())] =
+          model.classify(text, scratch, coverage);
+    }
+    analysis.passes += static_cast<int>(coverage.passes);
+    analysis.passes_used += static_cast<double>(coverage.passes);
+    analysis.tokens_seen = std::max(analysis.tokens_seen, static_cast<int>(coverage.tokens_seen));
+  }
+}
+
+bool Encoder::wants(Demand demand, const Adapter& adapter) const {
+  return std::ranges::any_of(kTasks, [&](Task task) {
+    const TextHead* head = this->head(task);
+    return head != nullptr && demands(demand, task) && head->meta().adapted.adapter == adapter.name;
+  });
+}
+
+void Encoder::classify_window(Demand demand, const Adapter* adapter, const WindowVerdicts& window,
+                              float part, Analysis& analysis) const {
+  const std::string_view name = adapter == nullptr ? std::string_view() : adapter->name;
   for (const Task task : kTasks) {
     const TextHead* head = this->head(task);
-    if (head == nullptr || !demands(demand, task)) continue;
+    if (head == nullptr || !demands(demand, task) || head->meta().adapted.adapter != name) continue;
     auto& so_far = analysis.probabilities[static_cast<std::size_t>(task)];
-    auto found = head->classify(pooled);
+    auto found = head->classify({.states = window.states,
+                                 .adapted = window.adapted,
+                                 .words = window.words[static_cast<std::size_t>(task)]});
     if (head->meta().windows == Windows::kMean) {
       add_scaled(so_far, found, part);
     } else if (so_far.empty() || head->score(found) > head->score(so_far)) {
@@ -263,6 +400,10 @@ Top top(std::span<const float> probabilities) {
 
 const TokenHead* Encoder::token_head() const {
   return parts_->token_head ? &*parts_->token_head : nullptr;
+}
+bool Encoder::finds_names() const {
+  return parts_->token_head.has_value() ||
+         std::ranges::any_of(parts_->hub, [](const HubModel& model) { return !model.task(); });
 }
 const TextHead* Encoder::head(Task task) const {
   const auto& head = parts_->heads[static_cast<std::size_t>(task)];

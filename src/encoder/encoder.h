@@ -23,6 +23,8 @@ struct WordSpan;
 
 namespace signalbox::encoder {
 
+struct Adapter;
+struct HubTask;
 class PooledStates;
 class TextHead;
 class TokenHead;
@@ -47,6 +49,9 @@ struct Analysis {
   // Word pieces of the whole text; past limits::kTokenizeBytesMax an estimate by bytes.
   int tokens_total = 0;
   int passes = 0;  // base passes, one per window
+  // The same with the layers that ran again for adapters: 1.67 for a text of one window and two
+  // adapters of two of six layers.
+  double passes_used = 0;
   bool failed() const { return error.has_value(); }
 };
 
@@ -80,10 +85,12 @@ class Encoder {
   // 0.1 s. Errors: kIo (missing file), kCorrupt (damaged or hostile file), kUnsupported (another
   // architecture). A head that is damaged or made for other weights is logged and left out: see
   // has(). So is a missing one, unlogged but for the domain's. For `precision`
-  // see choose_format() of number_format.h.
+  // see choose_format() of number_format.h. `hub` names classifiers that judge in the place of our
+  // heads (hub_task.h); one that cannot be used is an error, whose param is its directory.
   static Result<std::unique_ptr<Encoder>> load(const std::string& base_directory,
                                                const std::string& models_directory,
-                                               std::optional<tensor::Precision> precision = {});
+                                               std::optional<tensor::Precision> precision = {},
+                                               std::span<const HubTask> hub = {});
   ~Encoder();
 
   // Never throws for any bytes; invalid UTF-8 counts as U+FFFD. Long texts are looked at in
@@ -100,6 +107,8 @@ class Encoder {
   const TextHead* head(Task task) const;
   // What finds names, places and dates; null without one.
   const TokenHead* token_head() const;
+  // Whether anything looks for personal data without a fixed form: the token head, or a model of a hub.
+  bool finds_names() const;
   // Floats in an embedding (384 for the shipped base).
   int dimension() const;
   // Kernels and number format of the base passes: "avx512-int8", "avx2-f32", "scalar-f32", ...
@@ -112,9 +121,20 @@ class Encoder {
   struct Parts;
   int tokenize(std::string_view text, std::vector<std::int32_t>& ids,
                std::vector<tokenize::WordSpan>* spans) const;
-  // Adds what the demanded heads say about one of a text's windows; `part` is its share in a mean.
-  void classify_window(Demand demand, const PooledStates& pooled, float part,
-                       Analysis& analysis) const;
+  // Adds what the demanded heads of one adapter (null: those without any) say about one of a text's
+  // windows; `words` is by task, `part` the window's share in a mean.
+  struct WindowVerdicts;
+  void classify_window(Demand demand, const Adapter* adapter, const WindowVerdicts& window,
+                       float part, Analysis& analysis) const;
+  bool wants(Demand demand, const Adapter& adapter) const;
+  // What of the demand the base and our heads answer.
+  Demand own_part(Demand demand) const;
+  void ask_hub_models(std::string_view text, Demand demand, Workspace& workspace,
+                      Analysis& analysis) const;
+  // One pass a window of the text, whose pieces are in the workspace, and what all heads say of it.
+  // Entities in text order go to `names`.
+  void run_windows(std::string_view text, Demand demand, Workspace& workspace, Analysis& analysis,
+                   std::vector<pii::Entity>& names) const;
   explicit Encoder(std::unique_ptr<const Parts> parts);
   std::unique_ptr<const Parts> parts_;
 };

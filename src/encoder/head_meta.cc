@@ -56,17 +56,42 @@ Result<void> read_labels(json::Value root, HeadMeta& meta) {
   return {};
 }
 
-Result<void> read_states(json::Value root, std::size_t available, HeadMeta& meta) {
+Result<void> read_states(json::Value root, std::size_t available, std::vector<std::size_t>& out) {
   SBX_TRY(const auto states, need(root, "states"));
   for (const json::Value state : states.elements()) {
     const auto index = state.integer();
     if (!index || *index < 0 || static_cast<std::size_t>(*index) >= available ||
-        meta.states.size() >= available) {
+        out.size() >= available) {
       return damaged("a hidden state is wanted that the base does not have");
     }
-    meta.states.push_back(static_cast<std::size_t>(*index));
+    out.push_back(static_cast<std::size_t>(*index));
   }
-  if (meta.states.empty()) return damaged("no hidden states");
+  if (out.empty()) return damaged("no hidden states");
+  return {};
+}
+
+Result<void> read_adapted(json::Value root, std::size_t available, HeadMeta& meta) {
+  SBX_TRY(const auto found, root.find("adapter"));
+  if (!found) return {};
+  AdaptedPart& part = meta.adapted;
+  SBX_TRY(const auto name, need(*found, "name"));
+  part.adapter = name.string();
+  const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
+  if (part.adapter.empty() || !std::ranges::all_of(part.adapter, plain))
+    return damaged("an adapter's name is not of lower case letters");  // it becomes a path
+  SBX_TRY(const auto fingerprint, need(*found, "fingerprint"));
+  part.fingerprint = fingerprint.string();
+  SBX_CHECK_OK(read_states(*found, available, part.states));
+  SBX_TRY(const double weight, need_number(*found, "weight", 0, 1));
+  part.weight = static_cast<float>(weight);
+  return {};
+}
+
+Result<void> read_words(json::Value root, HeadMeta& meta) {
+  SBX_TRY(const auto words, root.find("words"));
+  if (!words) return {};
+  SBX_TRY(const double weight, need_number(*words, "weight", 0, 1));
+  meta.words_weight = static_cast<float>(weight);
   return {};
 }
 
@@ -143,8 +168,10 @@ Result<HeadMeta> HeadMeta::parse(const std::string& text, const HeadBase& base) 
   SBX_TRY(const auto version, need(root, "version"));
   meta.version = version.string();
   SBX_CHECK_OK(read_labels(root, meta));
-  SBX_CHECK_OK(read_states(root, base.states, meta));
+  SBX_CHECK_OK(read_states(root, base.states, meta.states));
+  SBX_CHECK_OK(read_adapted(root, base.states, meta));
   SBX_CHECK_OK(read_neighbours(root, meta));
+  SBX_CHECK_OK(read_words(root, meta));
   SBX_CHECK_OK(read_isotonic(root, meta));
   SBX_CHECK_OK(read_points(root, meta));
   SBX_CHECK_OK(read_calibration(root, meta));

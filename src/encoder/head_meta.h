@@ -17,6 +17,14 @@ struct HeadBase {
   std::string fingerprint;  // of the base's weights
 };
 
+// A second, linear network that reads the states of a pass through adapted top layers.
+struct AdaptedPart {
+  std::string adapter;      // name of the adapter's file, without extension; empty: no such part
+  std::string fingerprint;  // of the adapter's tensors
+  std::vector<std::size_t> states;  // pooled states of that pass, each scaled to length 1
+  float weight = 0;                 // of its probabilities in the mix, 0..1
+};
+
 // A threshold and what it did on the calibration rows.
 struct OperatingPoint {
   std::string name;
@@ -41,6 +49,10 @@ struct HeadMeta {
   std::size_t nearest = 0;
   float sharpness = 0;
   float weight = 0;
+
+  AdaptedPart adapted;
+  float words_weight =
+      0;  // share of the word model (word_model.h) in the mix, 0..1; 0: there is none
 
   float temperature = 1;  // logarithms of the mix are divided by it
   // A detector's raw score and what it really means, both rising; empty: taken as it is.

@@ -24,6 +24,20 @@ void copy_unit(const float* from, std::size_t count, float* to) {
   for (std::size_t i = 0; i < count; ++i) to[i] = from[i] * factor;
 }
 
+// The weighted geometric mean of two judges: one that is sure of a label's absence counts more than
+// in a sum. The floor keeps it from ruling a label out alone.
+void multiply_in(std::span<const float> said, float weight, std::vector<float>& mix) {
+  constexpr float kFloor = 0.01f;  // as in train/heads.py
+  if (said.size() != mix.size()) return;
+  float sum = 0;
+  for (std::size_t i = 0; i < mix.size(); ++i) {
+    mix[i] =
+        std::exp((1 - weight) * std::log(mix[i] + kFloor) + weight * std::log(said[i] + kFloor));
+    sum += mix[i];
+  }
+  for (float& value : mix) value /= sum;
+}
+
 // Straight lines between the knots, flat outside them.
 float interpolate(const std::vector<std::pair<float, float>>& knots, float raw) {
   const auto next =
@@ -46,8 +60,14 @@ Result<TextHead> TextHead::load(const std::string& directory, const HeadBase& ba
   SBX_TRY(const auto mapped,
           MappedFile::open(directory + "/head.safetensors", limits::kHeadFileBytesMax));
   SBX_TRY(const auto file, Safetensors::parse(mapped.bytes()));
-  SBX_CHECK_OK(head.read_network(file, kernels));
+  SBX_TRY(head.dense_, head.read_network(file, "dense", head.meta_.states.size()));
+  if (!head.meta_.adapted.adapter.empty()) {
+    SBX_TRY(head.adapted_, head.read_network(file, "adapted", head.meta_.adapted.states.size()));
+  }
   SBX_CHECK_OK(head.read_neighbours(file));
+  if (head.meta_.words_weight > 0) {
+    SBX_TRY(head.words_, WordModel::read(file, head.labels().size()));
+  }
   const auto own = read_file(directory + "/calibration.json", limits::kModelMetadataBytesMax);
   if (!own) return head;
   if (const auto applied = head.meta_.apply_calibration(*own); !applied)
@@ -55,31 +75,39 @@ Result<TextHead> TextHead::load(const std::string& directory, const HeadBase& ba
   return head;
 }
 
-Result<void> TextHead::read_network(const Safetensors& file, const tensor::Kernels& kernels) {
-  std::size_t inputs = meta_.states.size() * hidden_;
+TextHead TextHead::labels_only(HeadMeta meta) {
+  TextHead head;
+  head.meta_ = std::move(meta);
+  return head;
+}
+
+Result<TextHead::Network> TextHead::read_network(const Safetensors& file, const std::string& name,
+                                                 std::size_t states) const {
+  Network network;
+  std::size_t inputs = states * hidden_;
   for (std::size_t i = 0; i < kDenseMax; ++i) {
-    const std::string name = "dense." + std::to_string(i);
-    const Tensor* weights = file.find(name + ".weight");
+    const std::string layer = name + "." + std::to_string(i);
+    const Tensor* weights = file.find(layer + ".weight");
     if (weights == nullptr) break;
     if (weights->shape.size() != 2 || weights->shape[1] != inputs || weights->shape[0] == 0) {
       return fail(Code::kCorrupt, "a head's layers do not fit together");
     }
     const std::size_t outputs = weights->shape[0];
     const std::array<std::uint64_t, 1> bias_shape{outputs};
-    SBX_TRY(const auto bias, file.floats(name + ".bias", bias_shape));
-    tensor::Linear linear(kernels, inputs, outputs);
+    SBX_TRY(const auto bias, file.floats(layer + ".bias", bias_shape));
+    tensor::Linear linear(*kernels_, inputs, outputs);
     std::vector<float> row(inputs);
     for (std::size_t column = 0; column < outputs; ++column) {
       SBX_CHECK_OK(weights->read(column * inputs, row));
       linear.set_output(column, row.data(), bias[column]);
     }
-    dense_.push_back(std::move(linear));
+    network.push_back(std::move(linear));
     inputs = outputs;
   }
-  if (dense_.empty() || inputs != labels().size()) {
+  if (network.empty() || inputs != labels().size()) {
     return fail(Code::kCorrupt, "a head does not end in one output per label");
   }
-  return {};
+  return network;
 }
 
 Result<void> TextHead::read_neighbours(const Safetensors& file) {
@@ -105,15 +133,17 @@ Result<void> TextHead::read_neighbours(const Safetensors& file) {
   return {};
 }
 
-std::vector<float> TextHead::run_network(const PooledStates& states) const {
-  std::vector<float> values(meta_.states.size() * hidden_);
-  for (std::size_t i = 0; i < meta_.states.size(); ++i)
-    copy_unit(states.state(meta_.states[i]), hidden_, &values[i * hidden_]);
-  for (std::size_t i = 0; i < dense_.size(); ++i) {
-    std::vector<float> next(dense_[i].columns());
+std::vector<float> TextHead::run_network(const Network& network,
+                                         std::span<const std::size_t> wanted,
+                                         const PooledStates& states) const {
+  std::vector<float> values(wanted.size() * hidden_);
+  for (std::size_t i = 0; i < wanted.size(); ++i)
+    copy_unit(states.state(wanted[i]), hidden_, &values[i * hidden_]);
+  for (std::size_t i = 0; i < network.size(); ++i) {
+    std::vector<float> next(network[i].columns());
     const auto activation =
-        i + 1 < dense_.size() ? tensor::Activation::kGelu : tensor::Activation::kNone;
-    dense_[i].apply(values.data(), values.size(), 1, next.data(), next.size(), activation);
+        i + 1 < network.size() ? tensor::Activation::kGelu : tensor::Activation::kNone;
+    network[i].apply(values.data(), values.size(), 1, next.data(), next.size(), activation);
     values = std::move(next);
   }
   kernels_->softmax(values.data(), values.size());
@@ -164,14 +194,22 @@ void TextHead::calibrate(std::vector<float>& probabilities) const {
   }
 }
 
-std::vector<float> TextHead::classify(const PooledStates& states) const {
-  std::vector<float> mix = run_network(states);
-  if (meta_.weight > 0) {
-    const auto votes = vote(states.last_mean());
-    for (std::size_t i = 0; i < mix.size(); ++i) mix[i] += meta_.weight * (votes[i] - mix[i]);
-  }
+std::vector<float> TextHead::classify(const Input& input) const {
+  std::vector<float> mix = run_network(dense_, meta_.states, input.states);
+  const auto mix_in = [&](std::span<const float> said, float weight) {
+    for (std::size_t i = 0; i < mix.size() && i < said.size(); ++i)
+      mix[i] += weight * (said[i] - mix[i]);
+  };
+  if (input.adapted != nullptr && !adapted_.empty())
+    mix_in(run_network(adapted_, meta_.adapted.states, *input.adapted), meta_.adapted.weight);
+  if (meta_.weight > 0) mix_in(vote(input.states.last_mean()), meta_.weight);
+  multiply_in(input.words, meta_.words_weight, mix);
   calibrate(mix);
   return mix;
+}
+
+std::vector<float> TextHead::judge_words(std::string_view text) const {
+  return words_.empty() ? std::vector<float>() : words_.classify(text);
 }
 
 float TextHead::score(std::span<const float> probabilities) const {

@@ -14,6 +14,7 @@
 #include "encoder/head_meta.h"
 #include "encoder/pooled_states.h"
 #include "encoder/safetensors.h"
+#include "encoder/word_model.h"
 #include "tensor/kernels.h"
 #include "tensor/linear.h"
 
@@ -27,9 +28,22 @@ class TextHead {
   static Result<TextHead> load(const std::string& directory, const HeadBase& base,
                                const tensor::Kernels& kernels);
 
-  // Calibrated probability of each of labels(), sum 1. Cost: one small network, and hidden *
-  // examples multiplications for the neighbours (0.1 to 0.6 ms at 20,000).
-  std::vector<float> classify(const PooledStates& states) const;
+  // The labels and thresholds of a judge outside; cannot classify.
+  static TextHead labels_only(HeadMeta meta);
+  TextHead() = default;
+
+  // What a head looks at.
+  struct Input {
+    const PooledStates& states;
+    // Of the pass through the layers of meta().adapted; null where the head has no such part.
+    const PooledStates* adapted = nullptr;
+    std::span<const float> words = {};  // what judge_words() said of the whole text
+  };
+  // Calibrated probability of each of labels(), sum 1. Cost: one small network, and hidden * examples
+  // multiplications for the neighbours (0.1 to 0.6 ms at 20,000).
+  std::vector<float> classify(const Input& input) const;
+  // What the text's words alone say; empty where the head does not ask them.
+  std::vector<float> judge_words(std::string_view text) const;
 
   const std::vector<std::string>& labels() const { return meta_.labels; }
   const std::string& version() const { return meta_.version; }
@@ -46,18 +60,23 @@ class TextHead {
     std::vector<float> scales;         // [count]; key * scale has length about 1
     std::vector<std::uint8_t> labels;  // [count]
   };
-  TextHead() = default;
-  Result<void> read_network(const Safetensors& file, const tensor::Kernels& kernels);
+  using Network = std::vector<tensor::Linear>;  // GELU between the layers
+  // Layers "NAME.0", "NAME.1", ... on `states` pooled states.
+  Result<Network> read_network(const Safetensors& file, const std::string& name,
+                               std::size_t states) const;
   Result<void> read_neighbours(const Safetensors& file);
-  std::vector<float> run_network(const PooledStates& states) const;
+  std::vector<float> run_network(const Network& network, std::span<const std::size_t> wanted,
+                                 const PooledStates& states) const;
   std::vector<float> vote(const float* embedding) const;
   void calibrate(std::vector<float>& probabilities) const;
 
   const tensor::Kernels* kernels_ = nullptr;
   std::size_t hidden_ = 0;
   HeadMeta meta_;
-  std::vector<tensor::Linear> dense_;  // GELU between them
+  Network dense_;    // on the base's states
+  Network adapted_;  // on those of an adapted pass; empty: none
   Neighbours neighbours_;
+  WordModel words_;  // empty: none
 };
 
 }  // namespace signalbox::encoder

@@ -89,7 +89,8 @@ std::vector<float> classify(const Files& files, const std::string& name,
                             const std::vector<std::vector<float>>& tokens) {
   const auto head = load(files, name);
   EXPECT_TRUE(head) << head.error().message;
-  return head->classify(states_of(tokens));
+  const auto states = states_of(tokens);
+  return head->classify({.states = states});
 }
 
 std::size_t best(const std::vector<float>& p) {
@@ -117,6 +118,39 @@ TEST(TextHead, NeighboursVoteWithTheirShare) {
   const auto p = classify({.meta_json = meta(neighbours("0.6"))}, "neighbours", {{0, 2, 0, 0}});
   EXPECT_EQ(best(p), kCalm);
   EXPECT_NEAR(p[kCalm], 0.6 + 0.4 / 3, 1e-3);
+}
+
+// Two buckets: "Loud" falls into one of them, and its weight says loud.
+SafetensorsBuilder with_words() {
+  const bool odd = (WordModel::features("loud")[0] & 1) == 1;
+  const std::string quiet(3, '\0'), loud{'\0', '\0', '\x7F'};
+  return tensors()
+      .add("words.weights", "I8", "[2,3]", odd ? quiet + loud : loud + quiet)
+      .add("words.scales", "F32", "[3]", bytes_of({1, 1, 1}))
+      .add("words.bias", "F32", "[3]", bytes_of({0, 0, 0}))
+      .add("words.rarity", "F32", "[2]", bytes_of({odd ? 0.0f : 1.0f, odd ? 1.0f : 0.0f}));
+}
+
+TEST(TextHead, WordsHaveTheirShareAndCaseDoesNotMatter) {
+  const auto head =
+      load({.meta_json = meta(R"("words":{"weight":0.5})"), .head = with_words().bytes()}, "words");
+  ASSERT_TRUE(head) << head.error().message;
+  const auto states = states_of({{0, 1, 0, 0}});
+  const auto said = head->judge_words("LOUD");
+  ASSERT_EQ(said.size(), 3U);
+  EXPECT_NEAR(said[2], 1, 1e-4);
+  const auto p = head->classify({.states = states, .words = said});
+  // The geometric mean of a third each and of (0, 0, 1), both with a floor of 0.01.
+  const double loud = std::sqrt((1 / 3.0 + 0.01) * 1.01),
+               other = std::sqrt((1 / 3.0 + 0.01) * 0.01);
+  EXPECT_NEAR(p[2], loud / (loud + 2 * other), 1e-3);
+  EXPECT_NEAR(head->judge_words("")[2], 1 / 3.0, 1e-5);
+}
+
+TEST(TextHead, WithoutAWeightWordsAreNotAsked) {
+  const auto head = load({.head = with_words().bytes()}, "no_words");
+  ASSERT_TRUE(head);
+  EXPECT_TRUE(head->judge_words("loud").empty());
 }
 
 TEST(TextHead, AHigherTemperatureFlattensWithoutChangingTheLabel) {
@@ -196,6 +230,15 @@ TEST(TextHead, DamagedFilesAreCorrupt) {
   refuses({.head = tensors().bytes().substr(0, 100)}, "cut tensors");
   refuses({.head = SafetensorsBuilder().bytes()}, "no tensors");
   refuses({.head = tensors(1).bytes()}, "other shapes");
+  refuses({.meta_json = meta(R"("words":{"weight":0.5})")}, "no table of words");
+  refuses({.meta_json = meta(R"("words":{"weight":2})"), .head = with_words().bytes()},
+          "words above 1");
+  refuses({.meta_json =
+               meta(R"("adapter":{"name":"../x","fingerprint":"1","states":[1],"weight":0.5})")},
+          "an adapter's name that is a path");
+  refuses(
+      {.meta_json = meta(R"("adapter":{"name":"x","fingerprint":"1","states":[1],"weight":0.5})")},
+      "no network for the adapted states");
   auto bytes = tensors().bytes();
   bytes.back() = 3;
   refuses({.meta_json = meta(neighbours("0.5")), .head = bytes}, "a neighbour without a label");

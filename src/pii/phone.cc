@@ -88,6 +88,14 @@ bool looks_like_date(const Window& window) {
   return year_first || year_last;
 }
 
+// Five pairs behind a zero: "01.42.68.53.00".
+bool french(const Window& window) {
+  if (window.groups() != 5 || window.group(0)[0] != '0' || window.group(0) == "00") return false;
+  for (std::size_t i = 0; i < window.groups(); ++i)
+    if (window.size(i) != 2) return false;
+  return window.run.same_separators(window.from, window.to);
+}
+
 bool looks_like_address(const Window& window) {  // dotted quad, version
   if (window.groups() < 3 || window.run.separator(window.from + 1) != ".") return false;
   for (std::size_t i = 0; i < window.groups(); ++i) {
@@ -128,7 +136,8 @@ std::optional<float> judge(const Window& window, bool context) {
     if (digits < kDigitsMin || digits > kDigitsMax || !sensible_groups(window)) return std::nullopt;
     return 0.97f;
   }
-  if (looks_like_date(window) || looks_like_address(window)) return std::nullopt;
+  if (!french(window) && (looks_like_date(window) || looks_like_address(window)))
+    return std::nullopt;
   if (north_american(window)) return context ? 0.97f : 0.9f;
   if (international_zeros(window) && (window.groups() > 1 || context)) return 0.93f;
   if (trunk_zero(window)) return context ? 0.95f : 0.75f;

@@ -46,7 +46,7 @@ Result<void> need_security(const ApiCall& call) {
 // Rules alone where the encoder cannot help.
 std::string_view pii_rung(const ApiCall& call) {
   const encoder::Encoder* encoder = encoder_of(call);
-  return encoder != nullptr && encoder->token_head() != nullptr ? "encoder" : "rules";
+  return encoder != nullptr && encoder->finds_names() ? "encoder" : "rules";
 }
 
 // One label of a text head: "label", "confidence", and `name` holding whether, or which.
@@ -217,7 +217,7 @@ net::Task<Result<std::string>> classify_combined(ApiCall call) {
     out.key("security");
     write_security(out, *encoder, analysis, -1, time);
   }
-  out.key("passes").integer(analysis.passes);
+  out.key("passes").number(analysis.passes_used);
   out.key("processing_time_ms").number(time).end_object();
   co_return body;
 }

@@ -56,7 +56,7 @@ std::string classifier_info(const ApiCall& call) {
   json::Writer out(body);
   out.begin_object().key("status").string(encoder != nullptr ? "active" : "rules_only");
   out.key("capabilities").begin_array().string("pii_rules");
-  if (encoder != nullptr && encoder->token_head() != nullptr) out.string("pii");
+  if (encoder != nullptr && encoder->finds_names()) out.string("pii");
   for (const encoder::Task task : encoder::kTasks) {
     if (encoder != nullptr && encoder->has(task)) out.string(encoder::task_name(task));
   }

@@ -1,6 +1,10 @@
 #include "pipeline/loader.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
+#include <filesystem>
 #include <utility>
 
 #include "base/cpu.h"
@@ -46,6 +50,58 @@ int encoder_threads(const config::Config& config) {
   return std::max(1, cpu_budget().threads() / 2);
 }
 
+struct ModuleOf {
+  std::string_view key;  // below global.model_catalog.modules
+  const config::HubModel& model;
+  std::optional<encoder::Task> task;
+};
+
+std::array<ModuleOf, 5> modules_of(const config::HubModels& models) {
+  using encoder::Task;
+  return {{{"classifier.domain", models.domain, Task::kDomain},
+           {"prompt_guard", models.prompt_guard, Task::kJailbreak},
+           {"classifier.pii", models.pii, std::nullopt},
+           {"hallucination_mitigation.fact_check", models.fact_check, Task::kFactCheck},
+           {"feedback_detector", models.feedback, Task::kFeedback}}};
+}
+
+// The classifiers that the configuration wants in the place of ours. Names of models in a hub are not looked up: files of
+// the reference system are full of them.
+std::vector<encoder::HubTask> hub_tasks(const config::HubModels& models) {
+  std::vector<encoder::HubTask> tasks;
+  for (const ModuleOf& module : modules_of(models)) {
+    const config::HubModel& model = module.model;
+    if (model.model_id.empty()) continue;
+    if (!std::filesystem::is_directory(model.model_id)) {
+      log::info(
+          "model_catalog.modules.{}.model_id: {} is no directory here, the shipped classifier is "
+          "used",
+          module.key, model.model_id);
+      continue;
+    }
+    tasks.push_back({.task = module.task,
+                     .directory = model.model_id,
+                     .mapping_path = model.mapping_path,
+                     .positive = model.positive_labels,
+                     .threshold = model.threshold});
+  }
+  return tasks;
+}
+
+// An error of a classifier's directory as one of the configuration, with its place.
+Error in_configuration(Error error, const std::string& file, const config::HubModels& models) {
+  for (const ModuleOf& module : modules_of(models)) {
+    if (module.model.model_id.empty() || error.param != module.model.model_id) continue;
+    return {
+        Code::kConfig,
+        fmt::format("{}:{}: global.model_catalog.modules.{}.model_id: {} cannot be used: {}; give "
+                    "the directory of a "
+                    "BERT, ModernBERT or Qwen3 classifier (docs/models.md), or leave the key out",
+                    file, module.model.line, module.key, error.param, error.message)};
+  }
+  return error;
+}
+
 }  // namespace
 
 ConfigSource config_file_source(const std::string& file) {
@@ -73,7 +129,7 @@ Result<std::shared_ptr<const config::Config>> Loader::read() {
 }
 
 // Models are loaded once, when a configuration first needs them; without them requests go down the ladder.
-void Loader::load_models(const config::Config& config) {
+Result<void> Loader::load_models(const config::Config& config) {
   if (wants_language(config) && !language_) {
     if (auto loaded = signals::LanguageModel::load(directories_.models)) {
       language_ = std::make_unique<const signals::LanguageModel>(*std::move(loaded));
@@ -81,24 +137,38 @@ void Loader::load_models(const config::Config& config) {
       log::warning("language signals fail: {}", loaded.error().message);
     }
   }
-  if (!wants_encoder(config) || !config.own.encoder.enabled || encoder_) return;
+  if (!wants_encoder(config) || !config.own.encoder.enabled) return {};
+  auto hub = hub_tasks(config.hub_models);
+  if (encoder_) {
+    if (hub == hub_tasks_) return {};
+    return fail(Code::kConfig,
+                "global.model_catalog.modules: classifiers are loaded at the start only; restart "
+                "to use others");
+  }
   const auto directory =
       config.own.encoder.directory.empty() ? directories_.base : config.own.encoder.directory;
-  auto loaded = encoder::Encoder::load(directory, directories_.models);
+  auto loaded = encoder::Encoder::load(directory, directories_.models, {}, hub);
   if (!loaded) {
-    log::warning("no encoder, domains are guessed from keywords: {}", loaded.error().message);
-    return;
+    Error error = in_configuration(std::move(loaded).error(), config_file_, config.hub_models);
+    if (error.code == Code::kConfig) return std::unexpected(std::move(error));
+    log::warning("no encoder, domains are guessed from keywords: {}", error.message);
+    return {};
   }
+  hub_tasks_ = std::move(hub);
   encoder_ = *std::move(loaded);
   const int threads = encoder_threads(config);
   encoder_pool_ = std::make_unique<encoder::Pool>(*encoder_, threads, services_.clock);
   log::info("encoder loaded from {} ({}, {} threads)", directory, encoder_->kernel(), threads);
+  for (const encoder::HubTask& task : hub_tasks_)
+    log::info("{} judged by {}", task.task ? encoder::task_name(*task.task) : "pii",
+              task.directory);
+  return {};
 }
 
 Result<void> Loader::load() {
   SBX_TRY(auto config, read());
   SBX_TRY(config, engines_.apply(std::move(config)));
-  load_models(*config);
+  SBX_CHECK_OK(load_models(*config));
   const signals::Models models{.encoder = encoder_.get(), .language = language_.get()};
   SBX_TRY(compiled_,
           build_snapshot(config, epoch_ + 1, models, encoder_pool_.get(), compiled_.get()));

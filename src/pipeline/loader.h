@@ -11,6 +11,7 @@
 #include "config/load.h"
 #include "discovery/merge.h"
 #include "encoder/encoder.h"
+#include "encoder/hub_task.h"
 #include "encoder/locate.h"
 #include "encoder/pool.h"
 #include "pipeline/engines.h"
@@ -48,7 +49,8 @@ class Loader {
 
  private:
   Result<std::shared_ptr<const config::Config>> read();
-  void load_models(const config::Config& config);
+  // Errors: kConfig (a directory of model_catalog that cannot be used).
+  Result<void> load_models(const config::Config& config);
   std::shared_ptr<const config::Config> merge();
   void publish();
 
@@ -62,6 +64,7 @@ class Loader {
   EmbeddedEngines engines_;
   std::unique_ptr<const signals::LanguageModel> language_;
   std::unique_ptr<const encoder::Encoder> encoder_;
+  std::vector<encoder::HubTask> hub_tasks_;  // what the encoder was loaded with
   std::unique_ptr<encoder::Pool> encoder_pool_;
   std::uint64_t epoch_ = 0;
 };

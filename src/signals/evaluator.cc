@@ -140,7 +140,7 @@ void Evaluator::evaluate(std::span<const std::uint32_t> leaves, const Inputs& in
 namespace {
 
 bool sees_names(const encoder::Encoder* encoder) {
-  return encoder != nullptr && encoder->token_head() != nullptr;
+  return encoder != nullptr && encoder->finds_names();
 }
 
 }  // namespace
@@ -154,7 +154,7 @@ encoder::Demand Evaluator::encoder_demand(std::span<const std::uint32_t> leaves,
     if (slots_[leaf].kind == LeafKind::kDomain) domain = true;
     if (slots_[leaf].kind == LeafKind::kPii && sees_names(encoder_))
       demand |= encoder::Demand::kPii;
-    if (const auto task = task_of(slots_[leaf].kind)) demand |= encoder::demand_of(*task);
+    if (task_of(slots_[leaf].kind)) demand |= heads_.demand(slots_[leaf].rule);
   }
   if (!domain || encoder_ == nullptr) return demand;
   if (encoder_->has_domain()) return demand | encoder::Demand::kDomain;
@@ -181,8 +181,8 @@ void Evaluator::settle(std::span<const std::uint32_t> leaves, const DomainVerdic
     if (slot.kind == LeafKind::kDomain) values[leaf] = domains_.evaluate(slot.rule, verdict);
     if (slot.kind == LeafKind::kEmbedding)
       values[leaf] = embeddings_.evaluate(slot.rule, analysis.embedding);
-    if (const auto task = task_of(slot.kind))
-      values[leaf] = heads_.evaluate(slot.rule, analysis.of(*task), inputs, out.foreign);
+    if (task_of(slot.kind))
+      values[leaf] = heads_.evaluate(slot.rule, analysis, inputs, out.foreign);
   }
 }
 
@@ -212,6 +212,30 @@ bool Evaluator::wants_history(std::span<const std::uint32_t> leaves) const {
   return std::ranges::any_of(leaves, [this](std::uint32_t leaf) {
     return slots_[leaf].kind == LeafKind::kPii && pii_.wants_history(slots_[leaf].rule);
   });
+}
+
+encoder::Demand Evaluator::history_demand(std::span<const std::uint32_t> leaves) const {
+  auto demand = wants_history(leaves) && sees_names(encoder_) ? encoder::Demand::kPii
+                                                              : encoder::Demand::kNone;
+  for (const std::uint32_t leaf : leaves) {
+    const Slot& slot = slots_[leaf];
+    if (task_of(slot.kind) && heads_.wants_history(slot.rule)) demand |= heads_.demand(slot.rule);
+  }
+  return demand;
+}
+
+// A match in earlier messages is one; without an answer about them nobody can say that there is none.
+void Evaluator::settle_head_history(std::span<const std::uint32_t> leaves,
+                                    const encoder::Analysis* history, const Inputs& inputs,
+                                    std::span<exchange::SignalValue> values, bool foreign) const {
+  for (const std::uint32_t leaf : leaves) {
+    const Slot& slot = slots_[leaf];
+    if (!task_of(slot.kind) || !heads_.wants_history(slot.rule)) continue;
+    if (values[leaf].state == exchange::SignalState::kMatch) continue;
+    const auto earlier =
+        history != nullptr ? heads_.evaluate(slot.rule, *history, inputs, foreign) : failed();
+    if (earlier.state != exchange::SignalState::kNoMatch) values[leaf] = earlier;
+  }
 }
 
 void Evaluator::settle_pii(std::span<const std::uint32_t> leaves, const encoder::Analysis* prompt,
@@ -259,6 +283,26 @@ net::Task<std::optional<encoder::Analysis>> Evaluator::ask(std::string text, enc
   co_return co_await answer.wait(encoding.deadline);
 }
 
+// Earlier messages are another text, so they cost passes of their own, and only where a rule asks.
+net::Task<void> Evaluator::evaluate_history(std::span<const std::uint32_t> leaves, Inputs inputs,
+                                            const encoder::Analysis* prompt,
+                                            std::span<exchange::SignalValue> values,
+                                            exchange::Signals& out, Encoding encoding) const {
+  const encoder::Demand demand = history_demand(leaves);
+  if (demand == encoder::Demand::kNone) co_return;
+  std::string text = history_text(inputs.request);
+  if (text.empty()) co_return;
+  const auto history = co_await ask(std::move(text), demand, encoding);
+  const bool read = history && !history->failed();
+  const encoder::Analysis* found = read ? &*history : nullptr;
+  if (wants_history(leaves) && sees_names(encoder_)) {
+    const bool answered = prompt != nullptr && !prompt->failed();
+    settle_pii(leaves, answered ? prompt : nullptr, found, inputs, values);
+  }
+  settle_head_history(leaves, found, inputs, values, out.foreign);
+  if (read) out.encoder_passes += static_cast<std::uint32_t>(history->passes);
+}
+
 net::Task<void> Evaluator::evaluate_encoder(std::span<const std::uint32_t> leaves, Inputs inputs,
                                             std::span<exchange::SignalValue> values,
                                             exchange::Signals& out, Encoding encoding) const {
@@ -270,15 +314,7 @@ net::Task<void> Evaluator::evaluate_encoder(std::span<const std::uint32_t> leave
   } else {
     degrade(leaves, inputs, values, out);
   }
-  // Earlier messages are another text, so they cost passes of their own, and only where a rule asks.
-  if (wants_history(leaves) && sees_names(encoder_)) {
-    const auto history =
-        co_await ask(history_text(inputs.request), encoder::Demand::kPii, encoding);
-    const bool answered = analysis && !analysis->failed();
-    const bool read = history && !history->failed();
-    settle_pii(leaves, answered ? &*analysis : nullptr, read ? &*history : nullptr, inputs, values);
-    if (read) out.encoder_passes += static_cast<std::uint32_t>(history->passes);
-  }
+  co_await evaluate_history(leaves, inputs, analysis ? &*analysis : nullptr, values, out, encoding);
   const Duration spent = clock_.now() - start;
   out.encoder_time += spent;
   // One pass answered all of them; each kind that took part is charged the whole wait.

@@ -133,6 +133,15 @@ class Evaluator {
                   const encoder::Analysis* history, const Inputs& inputs,
                   std::span<exchange::SignalValue> values) const;
   bool wants_history(std::span<const std::uint32_t> leaves) const;
+  // What has to be known of earlier messages.
+  encoder::Demand history_demand(std::span<const std::uint32_t> leaves) const;
+  void settle_head_history(std::span<const std::uint32_t> leaves, const encoder::Analysis* history,
+                           const Inputs& inputs, std::span<exchange::SignalValue> values,
+                           bool foreign) const;
+  net::Task<void> evaluate_history(std::span<const std::uint32_t> leaves, Inputs inputs,
+                                   const encoder::Analysis* prompt,
+                                   std::span<exchange::SignalValue> values, exchange::Signals& out,
+                                   Encoding encoding) const;
   static net::Task<std::optional<encoder::Analysis>> ask(std::string text, encoder::Demand demand,
                                                          Encoding encoding);
   void settle(std::span<const std::uint32_t> leaves, const DomainVerdict& verdict,

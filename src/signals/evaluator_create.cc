@@ -42,6 +42,7 @@ Result<void> Evaluator::compile(const config::Signals& signals, const Models& mo
                                 const Settings& settings) {
   encoder_ = models.encoder;
   heads_ = HeadRules(models.encoder);
+  SBX_CHECK_OK(heads_.compile_examples(signals));
   task_kind_threshold_ = settings.task_kind_threshold;
   language_model_ = models.language;
   metadata_ = MetadataRules(signals.metadata, settings.metadata_headers);

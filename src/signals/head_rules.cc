@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "config/labels.h"
 #include "encoder/text_head.h"
@@ -20,6 +21,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kFeedback
     {"want_different", "WANT_DIFFERENT"},
 }};
 constexpr std::array<std::string_view, 3> kLevels{"easy", "medium", "hard"};
+// How much nearer to one side counts, where a rule says nothing; the reference system's default.
+constexpr double kContrastThreshold = 0.1;
 constexpr std::string_view kFactCheckNeeded = "needs_fact_check";
 constexpr std::string_view kFactCheckFree = "no_fact_check_needed";
 
@@ -94,6 +97,17 @@ std::optional<std::uint32_t> HeadRules::bind(const exchange::Leaf& leaf,
   }
   if (rule == nullptr && *task != Task::kTaskKind) return std::nullopt;
   if (rule != nullptr) made.threshold = rule->threshold;
+  if (*task == Task::kJailbreak && rule->method != config::HeadRule::Method::kClassifier) {
+    made.contrast = jailbreak_examples_[rule->name];
+    made.asks_head = rule->method == config::HeadRule::Method::kHybrid;
+  } else if (*task == Task::kComplexity && !rule->positive_examples.empty()) {
+    made.contrast = complexity_examples_[rule->name];
+    made.asks_head = false;
+  }
+  // With a head to ask as well, the threshold is the head's.
+  made.contrast_threshold =
+      made.threshold > 0 && !made.asks_head ? made.threshold : kContrastThreshold;
+  made.history = rule != nullptr && rule->include_history;
   rules_.push_back(std::move(made));
   return static_cast<std::uint32_t>(rules_.size() - 1);
 }
@@ -124,9 +138,52 @@ exchange::SignalValue HeadRules::choose(const Rule& rule, const encoder::TextHea
   return matched(same && confidence >= rule.threshold, probabilities[index]);
 }
 
-exchange::SignalValue HeadRules::evaluate(std::uint32_t index, std::span<const float> probabilities,
+Result<void> HeadRules::compile_examples(const config::Signals& signals) {
+  if (encoder_ == nullptr) return {};
+  for (const auto* rules : {&signals.jailbreaks, &signals.complexities}) {
+    auto& examples = rules == &signals.jailbreaks ? jailbreak_examples_ : complexity_examples_;
+    for (const config::HeadRule& rule : *rules) {
+      if (rule.positive_examples.empty()) continue;
+      SBX_TRY(examples[rule.name],
+              Contrast::compile(rule.positive_examples, rule.negative_examples, *encoder_));
+    }
+  }
+  return {};
+}
+
+encoder::Demand HeadRules::demand(std::uint32_t index) const {
+  const Rule& rule = rules_[index];
+  auto demand = rule.asks_head ? encoder::demand_of(rule.task) : encoder::Demand::kNone;
+  if (!rule.contrast.empty()) demand |= encoder::Demand::kEmbedding;
+  return demand;
+}
+
+// A jailbreak rule asks whether the text is nearer to attacks, a complexity rule for one of three levels.
+exchange::SignalValue HeadRules::compare(const Rule& rule, std::span<const float> embedding) {
+  const auto difference = rule.contrast.score(embedding);
+  if (!difference) return failed();
+  const auto value = static_cast<double>(*difference);
+  const float confidence = std::clamp(std::abs(*difference), 0.0F, 1.0F);
+  if (rule.task == Task::kJailbreak)
+    return matched(value >= rule.contrast_threshold, std::clamp(*difference, 0.0F, 1.0F));
+  const std::string_view level = value > rule.contrast_threshold    ? "hard"
+                                 : value < -rule.contrast_threshold ? "easy"
+                                                                    : "medium";
+  return matched(level == rule.label, level == "medium" ? 1 - confidence : confidence);
+}
+
+exchange::SignalValue HeadRules::evaluate(std::uint32_t index, const encoder::Analysis& analysis,
                                           const Inputs& inputs, bool foreign) const {
   const Rule& rule = rules_[index];
+  if (rule.contrast.empty() && rule.asks_head)
+    return ask_head(rule, analysis.of(rule.task), inputs, foreign);
+  const auto near = compare(rule, analysis.embedding);
+  if (!rule.asks_head || near.state == exchange::SignalState::kMatch) return near;
+  return ask_head(rule, analysis.of(rule.task), inputs, foreign);
+}
+
+exchange::SignalValue HeadRules::ask_head(const Rule& rule, std::span<const float> probabilities,
+                                          const Inputs& inputs, bool foreign) const {
   const encoder::TextHead* head = encoder_ == nullptr ? nullptr : encoder_->head(rule.task);
   if (head == nullptr || probabilities.size() != head->labels().size()) return failed();
   if (rule.task == Task::kFeedback && !has_answer(inputs)) return matched(false, 0.0F);
@@ -136,6 +193,7 @@ exchange::SignalValue HeadRules::evaluate(std::uint32_t index, std::span<const f
 
 std::optional<double> HeadRules::threshold(std::uint32_t index) const {
   const Rule& rule = rules_[index];
+  if (!rule.asks_head) return rule.contrast_threshold;
   if (rule.threshold > 0) return rule.threshold;
   const encoder::TextHead* head = encoder_ == nullptr ? nullptr : encoder_->head(rule.task);
   if (head == nullptr || head->meta().positive.empty()) return std::nullopt;

@@ -43,8 +43,7 @@ TEST(HeadRules, WithoutAnEncoderEveryRuleFails) {
   const auto rule = rules.bind(leaf(LeafKind::kJailbreak, "attack"), signals(), 0.5);
   const exchange::Exchange exchange;
   const Inputs inputs{exchange.client, exchange.identity, exchange.request};
-  EXPECT_EQ(rules.evaluate(*rule, std::vector{0.1f, 0.9f}, inputs, false).state,
-            SignalState::kFailed);
+  EXPECT_EQ(rules.evaluate(*rule, {}, inputs, false).state, SignalState::kFailed);
 }
 
 class ShippedHeads : public ::testing::Test {
@@ -65,7 +64,7 @@ class ShippedHeads : public ::testing::Test {
     encoder::Workspace workspace;
     const auto task = *task_of(kind);
     const auto analysis = encoder_->analyze(text, encoder::demand_of(task), workspace);
-    return rules.evaluate(*rule, analysis.of(task),
+    return rules.evaluate(*rule, analysis,
                           {exchange_.client, exchange_.identity, exchange_.request}, foreign);
   }
   std::unique_ptr<encoder::Encoder> encoder_;

@@ -36,6 +36,21 @@ def wait_for(url, seconds=30):
     raise RuntimeError(f'{url} did not answer within {seconds} s')
 
 
+def post(port, path, body):
+    request = urllib.request.Request(f'http://127.0.0.1:{port}{path}', json.dumps(body).encode(),
+                                     {'content-type': 'application/json'})
+    return urllib.request.urlopen(request, timeout=30).read()
+
+
+def resident_mib(pids):
+    kib = 0
+    for pid in pids:
+        for line in Path(f'/proc/{pid}/smaps_rollup').read_text().splitlines():
+            if line.startswith('Rss:'):
+                kib += int(line.split()[1])
+    return kib / 1024
+
+
 def children_of(pid):
     """The process and its children: rivals fork workers."""
     found = [pid]
@@ -98,13 +113,13 @@ class Bench:
         self.programs.remove(program)
         program.stop()
 
-    def _ports(self, program, path):
+    def _ports(self, program, path, poll_seconds=0.05):
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and program.process.poll() is None:
             try:
                 return json.loads(path.read_text())
             except (OSError, ValueError):
-                time.sleep(0.05)
+                time.sleep(poll_seconds)
         raise RuntimeError(program.log.read_text(errors='replace'))
 
     def start_engines(self, count, arguments=()):
@@ -126,26 +141,26 @@ class Bench:
         ports = self.start_engines(1)
         return self.programs[-1], ports[0]
 
-    def start_signalbox(self, config):
+    def start_signalbox(self, config, poll_seconds=0.05):
         """(program, port) of a server on the proxy's core."""
-        program, port, _ = self.start_signalbox_with_path(config)
+        program, port, _ = self.start_signalbox_with_path(config, poll_seconds)
         return program, port
 
-    def start_signalbox_with_path(self, config):
+    def start_signalbox_with_path(self, config, poll_seconds=0.05):
         """The same, and the path of the configuration, which the server watches."""
         stem = self.folder / f'signalbox-{time.monotonic_ns()}'  # a name of its own: stopped ones leave their files
         config_path, ports_path = stem.with_suffix('.yaml'), stem.with_suffix('.json')
         config_path.write_text(config)
         program = self._start(self.proxy_core, [self.binary, 'serve', '--config', config_path, '--port', '0',
                                                 '--metrics-port', '0', '--ports-file', ports_path])
-        port = self._ports(program, ports_path)['http']
+        port = self._ports(program, ports_path, poll_seconds)['http']
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:
                 urllib.request.urlopen(f'http://127.0.0.1:{port}/ready', timeout=2).read()
                 return program, port, config_path
             except OSError:
-                time.sleep(0.05)
+                time.sleep(poll_seconds)
         raise RuntimeError(program.log.read_text(errors='replace'))
 
     def start_rival(self, name, command, port):

@@ -26,7 +26,7 @@ dev_bench() {
       ;;
     encoder)
       [[ -e $ROOT/build/release/build.ninja ]] && cmake --preset release >/dev/null  # finds libdnnl if just installed
-      build_preset release encoder_bench
+      build_preset release encoder_bench tasks_bench signalbox
       encoder_ready
       bench_encoder "$@"
       ;;

@@ -36,6 +36,13 @@ struct EnumWords<Strategy> {
       {"priority", Strategy::kPriority}, {"confidence", Strategy::kConfidence}};
 };
 
+template <>
+struct EnumWords<HeadRule::Method> {
+  using M = HeadRule::Method;
+  static constexpr std::pair<std::string_view, M> kWords[] = {
+      {"classifier", M::kClassifier}, {"contrastive", M::kContrastive}, {"hybrid", M::kHybrid}};
+};
+
 template <class T>
 struct IsOptional : std::false_type {};
 template <class T>

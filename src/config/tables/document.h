@@ -33,6 +33,7 @@ struct GlobalDocument {
   bool skip_processing = false;
   double domain_threshold = 0;
   std::string domain_fallback_category;
+  HubModels hub_models;
   std::string user_id_header;      // empty: not given
   std::string user_groups_header;  // empty: not given
   Tracing tracing;

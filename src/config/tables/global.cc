@@ -1,4 +1,6 @@
 // Rows of `global`.
+#include <algorithm>
+
 #include "config/tables/bind.h"
 #include "config/tables/document.h"
 #include "config/tables/tables.h"
@@ -173,10 +175,104 @@ const Schema& integrations_schema() {
   return schema;
 }
 
+constexpr std::string_view kModelDirectory =
+    "Directory of a classifier in model hub format that judges instead of the shipped one.";
+constexpr std::string_view kLabelMapping = "File with the names of that classifier's labels.";
+
+void keep_model_line(const Node& node, HubModel& model) {
+  if (const auto* entry = node.entry("model_id")) model.line = entry->mark.line;
+}
+
+// The rows of one classifier: where a model of the user's own is, and what else the reference system knows there.
+Schema module_schema(std::string_view path, std::string_view known, std::string_view mapping_key) {
+  using M = HubModel;
+  Schema built = known_schema(known);
+  built.name = path;
+  std::erase_if(built.fields, [mapping_key](const Field& field) {
+    return field.key == "model_id" || field.key == "threshold" || field.key == "positive_labels" ||
+           field.key == mapping_key;
+  });
+  built.fields.insert(
+      built.fields.begin(),
+      {row<&M::model_id>("model_id", kModelDirectory).restart(),
+       row<&M::threshold>("threshold", "With model_id: least score of a finding; 0 stands for 0.5.")
+           .range(0, 1)
+           .in("0..1")});
+  if (!mapping_key.empty())
+    built.fields.push_back(row<&M::mapping_path>(mapping_key, kLabelMapping).restart());
+  built.after = [](Reader&, const Node& node, void* object) {
+    keep_model_line(node, *static_cast<M*>(object));
+  };
+  return built;
+}
+
+const Schema& prompt_guard_schema() {
+  static const Schema schema = [] {
+    Schema built = module_schema("global.model_catalog.modules.prompt_guard", "PromptGuard",
+                                 "jailbreak_mapping_path");
+    built.fields.push_back(row<&HubModel::positive_labels>(
+                               "positive_labels", "With model_id: labels that are findings.")
+                               .restart());
+    return built;
+  }();
+  return schema;
+}
+
+const Schema& pii_module_schema() {
+  static const Schema schema =
+      module_schema("global.model_catalog.modules.classifier.pii", "PIIModel", "pii_mapping_path");
+  return schema;
+}
+
+const Schema& feedback_module_schema() {
+  static const Schema schema = module_schema("global.model_catalog.modules.feedback_detector",
+                                             "FeedbackDetector", "feedback_mapping_path");
+  return schema;
+}
+
+const Schema& fact_check_module_schema() {
+  static const Schema schema = module_schema(
+      "global.model_catalog.modules.hallucination_mitigation.fact_check", "FactCheck", "");
+  return schema;
+}
+
+const Schema& hallucination_schema() {
+  static const Schema schema = [] {
+    Schema built = known_schema("Hallucination");
+    built.name = "global.model_catalog.modules.hallucination_mitigation";
+    for (Field& field : built.fields) {
+      if (field.key != "fact_check") continue;
+      field = child<&HubModels::fact_check>("fact_check", fact_check_module_schema,
+                                            "Whether an answer would be worth checking.");
+    }
+    built.after = [](Reader& reader, const Node& node, void*) {
+      const bool more = std::ranges::any_of(node.entries, [](const Node::Entry& entry) {
+        return entry.key != "enabled" && entry.key != "fact_check";
+      });
+      if (more && node.text("enabled") != "false")
+        reader.not_yet("hallucination mitigation", node.mark);
+    };
+    return built;
+  }();
+  return schema;
+}
+
 const Schema& domain_module_schema() {
   static const Schema schema = [] {
     Schema built = known_schema("CategoryModel");
     built.name = "global.model_catalog.modules.classifier.domain";
+    std::erase_if(built.fields, [](const Field& field) {
+      return field.key == "model_id" || field.key == "category_mapping_path";
+    });
+    const auto own = [](Field field) {
+      return into<&G::hub_models>(into<&HubModels::domain>(std::move(field)));
+    };
+    built.fields.push_back(own(row<&HubModel::model_id>("model_id", kModelDirectory).restart()));
+    built.fields.push_back(
+        own(row<&HubModel::mapping_path>("category_mapping_path", kLabelMapping).restart()));
+    built.after = [](Reader&, const Node& node, void* object) {
+      keep_model_line(node, static_cast<G*>(object)->hub_models.domain);
+    };
     built.fields.push_back(row<&G::domain_threshold>(
                                "threshold", "Below this confidence the domain signal is no match.")
                                .range(0, 1)
@@ -194,7 +290,8 @@ const Schema& classifier_schema() {
       .fields = {
           group("domain", domain_module_schema, "The domain classifier."),
           later_part("mcp", "MCPCategoryModel", "classifier by MCP", "A classifier behind MCP."),
-          later_part("pii", "PIIModel", "PII classifier", "The classifier of personal data."),
+          into<&G::hub_models>(
+              child<&HubModels::pii>("pii", pii_module_schema, "The classifier of personal data.")),
           later_part("preference", "PreferenceModel", "preference classifier",
                      "The classifier of preferences.")}};
   return schema;
@@ -203,19 +300,19 @@ const Schema& classifier_schema() {
 const Schema& modules_schema() {
   static const Schema schema{
       .name = "global.model_catalog.modules",
-      .fields = {
-          later_part("prompt_compression", "PromptCompression", "prompt compression",
-                     "Shorter prompts."),
-          later_part("prompt_guard", "PromptGuard", "prompt guard", "The jailbreak classifier."),
-          group("classifier", classifier_schema, "Classifiers."),
-          later_part("complexity", "ComplexityModel", "complexity classifier",
-                     "How hard a prompt is."),
-          later_part("hallucination_mitigation", "Hallucination", "hallucination mitigation",
-                     "Checks of answers."),
-          later_part("feedback_detector", "FeedbackDetector", "feedback detector",
-                     "What users think."),
-          later_part("modality_detector", "ModalityDetector", "modality detector",
-                     "Text or image.")}};
+      .fields = {later_part("prompt_compression", "PromptCompression", "prompt compression",
+                            "Shorter prompts."),
+                 into<&G::hub_models>(child<&HubModels::prompt_guard>(
+                     "prompt_guard", prompt_guard_schema, "The jailbreak classifier.")),
+                 group("classifier", classifier_schema, "Classifiers."),
+                 later_part("complexity", "ComplexityModel", "complexity classifier",
+                            "How hard a prompt is."),
+                 into<&G::hub_models>(
+                     group("hallucination_mitigation", hallucination_schema, "Checks of answers.")),
+                 into<&G::hub_models>(child<&HubModels::feedback>(
+                     "feedback_detector", feedback_module_schema, "What users think.")),
+                 later_part("modality_detector", "ModalityDetector", "modality detector",
+                            "Text or image.")}};
   return schema;
 }
 

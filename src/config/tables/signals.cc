@@ -311,16 +311,46 @@ Schema head_rule(std::string_view path, std::string_view known, std::string_view
   return built;
 }
 
+void replace_row(Schema& schema, Field with) {
+  std::erase_if(schema.fields, [&](const Field& field) { return field.key == with.key; });
+  schema.fields.push_back(std::move(with));
+}
+
 const Schema& jailbreak_schema() {
+  using R = HeadRule;
   static const Schema schema = [] {
     Schema built = head_rule("routing.signals.jailbreak[]", "JailbreakRule", kRuleName);
-    built.after = [](Reader& reader, const Node& node, void*) {
-      const auto method = node.text("method");
-      if (!method.empty() && method != "classifier")
-        reader.not_yet(fmt::format("jailbreak method {}", method), node.entry("method")->mark);
-      if (node.text("include_history") == "true")
-        reader.not_yet("jailbreak over the history", node.entry("include_history")->mark);
+    replace_row(built, row<&R::method>("method",
+                                       "Who judges: the classifier, nearness to the patterns, or "
+                                       "either of them."));
+    replace_row(built, row<&R::include_history>(
+                           "include_history", "Look at earlier messages too, not only the last."));
+    replace_row(
+        built, row<&R::positive_examples>("jailbreak_patterns",
+                                          "Attacks to compare with, unless method is classifier."));
+    replace_row(built, row<&R::negative_examples>(
+                           "benign_patterns",
+                           "Innocent texts to compare with; the difference of both is the score."));
+    built.after = [](Reader& reader, const Node& node, void* object) {
+      const auto& rule = *static_cast<R*>(object);
+      if (rule.method == R::Method::kClassifier || !rule.positive_examples.empty()) return;
+      reader.error("missing-key", node.entry("method")->mark,
+                   "this method compares with jailbreak_patterns, and there are none",
+                   "list some attacks under jailbreak_patterns, or say method: classifier");
     };
+    return built;
+  }();
+  return schema;
+}
+
+// Example texts of one side of a complexity rule.
+template <auto Member>
+const Schema& candidates_schema() {
+  static const Schema schema = [] {
+    Schema built = known_schema("Candidates");
+    built.name = "routing.signals.complexity[].candidates";
+    for (Field& field : built.fields) field.feature = "complexity of images";
+    replace_row(built, row<Member>("candidates", "Example texts."));
     return built;
   }();
   return schema;
@@ -353,9 +383,22 @@ const Schema& pii_schema() {
 }
 
 const Schema& complexity_schema() {
-  static const Schema schema =
-      head_rule("routing.signals.complexity[]", "ComplexityRule",
-                "Name used in rules, with :easy, :medium or :hard behind it.");
+  using R = HeadRule;
+  static const Schema schema = [] {
+    Schema built = head_rule("routing.signals.complexity[]", "ComplexityRule",
+                             "Name used in rules, with :easy, :medium or :hard behind it.");
+    replace_row(built, group("hard", candidates_schema<&R::positive_examples>,
+                             "Hard prompts to compare with instead of asking the classifier."));
+    replace_row(built, group("easy", candidates_schema<&R::negative_examples>,
+                             "Easy prompts to compare with."));
+    built.after = [](Reader& reader, const Node& node, void* object) {
+      const auto& rule = *static_cast<R*>(object);
+      if (rule.positive_examples.empty() == rule.negative_examples.empty()) return;
+      reader.error("missing-key", node.mark, "hard and easy candidates need one another",
+                   "give candidates for both, or for neither");
+    };
+    return built;
+  }();
   return schema;
 }
 
