@@ -68,7 +68,7 @@ config::BalancerPolicy policy_of(const config::Model* model, const config::Balan
 Role role_of(const config::BackendRef& backend, const config::DisaggregatedPrefill& settings) {
   if (!settings.enabled) return Role::kAny;
   const std::string* label = find_backend(settings.labels, backend);
-  if (label == nullptr) return Role::kAny;
+  if (label == nullptr) label = &backend.label;
   const auto among = [label](const std::vector<std::string>& labels) {
     return std::find(labels.begin(), labels.end(), *label) != labels.end();
   };

@@ -15,6 +15,12 @@ bool lies_in(const std::string& text, std::string_view part) {
   return before(text.data(), part.data()) && before(part.data(), text.data() + text.size());
 }
 
+// A token, or that behind a colon: HTTP/2's pseudo-headers, as proxies report them.
+bool is_name(std::string_view name) {
+  if (name.starts_with(':')) name.remove_prefix(1);
+  return is_token(name);
+}
+
 std::string without_controls(std::string_view value) {
   std::string clean(value);
   std::ranges::replace_if(clean, [](char c) { return !is_field_value({&c, 1}); }, ' ');
@@ -52,7 +58,7 @@ void Headers::take(std::string_view lines, std::size_t fields, std::size_t bytes
 }
 
 void Headers::add(std::string_view name, std::string_view value) {
-  if (!is_token(name)) return;
+  if (!is_name(name)) return;
   value = trim(value);
   if (is_field_value(value)) {
     places_.push_back(append(name, value));
@@ -62,7 +68,7 @@ void Headers::add(std::string_view name, std::string_view value) {
 }
 
 void Headers::set(std::string_view name, std::string_view value) {
-  if (!is_token(name)) return;
+  if (!is_name(name)) return;
   value = trim(value);
   if (is_field_value(value)) {
     set_checked(name, value);

@@ -3,7 +3,8 @@
 //
 // All fields lie one after another in one string, each as it goes on the wire ("name: value\r\n"), so that taking over a
 // head that was received, or copying its fields, is two copies of memory, and writing them one append each. Every field
-// held is valid on the wire: what a name or a value must not contain never gets in.
+// held is valid on the wire: what a name or a value must not contain never gets in. Pseudo-headers of HTTP/2 may be held, and
+// are not written.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +26,8 @@ class Headers {
     std::string_view line;  // both as on the wire, with CRLF
   };
 
-  // Outer blanks of the value are dropped and its control characters become spaces; a name that is no token adds nothing.
+  // Outer blanks of the value are dropped and its control characters become spaces; a name that is neither a
+  // token nor a pseudo-header (":path") adds nothing.
   void add(std::string_view name, std::string_view value);
   // Where a field lies in the lines of a head: counted in bytes from their beginning.
   struct Place {

@@ -90,6 +90,7 @@ TEST(Headers, NothingThatWouldBreakTheWireGetsIn) {
   headers.add("X-Decision", " math\r\nSet-Cookie: a=b ");
   headers.add("Bad Name\r\nX", "v");
   headers.add("", "v");
+  headers.add(":", "v");
   headers.set("X-Other", std::string("a\0b", 3));
   EXPECT_EQ(pairs_of(headers),
             (Pairs{{"X-Decision", "math  Set-Cookie: a=b"}, {"X-Other", "a b"}}));

@@ -53,6 +53,9 @@ constexpr Reason kReasons[] = {
     {504, "Gateway Timeout"},
 };
 
+// Of HTTP/2; lines of their own have no place in HTTP/1.
+bool is_pseudo(std::string_view name) { return name.starts_with(':'); }
+
 bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
   return std::any_of(names.begin(), names.end(),
                      [&](std::string_view other) { return equal_ignore_case(name, other); });
@@ -115,7 +118,8 @@ void append_request_head(std::string& out, const RequestLine& line, const Header
   out.append(line.method).append(" ").append(line.target).append(" HTTP/1.1\r\n");
   append_field(out, "Host", line.host);
   for (const auto& field : headers.fields()) {
-    if (is_one_of(field.name,
+    if (is_pseudo(field.name) ||
+        is_one_of(field.name,
                   {"host", "content-length", "transfer-encoding", "connection", "expect"}))
       continue;
     out.append(field.line);
@@ -132,7 +136,8 @@ void append_response_head(std::string& out, const StatusLine& line, const Header
   out.append(" ").append(reason_phrase(line.status)).append("\r\n");
   if (!line.date.empty()) append_field(out, "Date", line.date);
   for (const auto& field : headers.fields()) {
-    if (is_one_of(field.name, {"content-length", "transfer-encoding", "connection", "date"}))
+    if (is_pseudo(field.name) ||
+        is_one_of(field.name, {"content-length", "transfer-encoding", "connection", "date"}))
       continue;
     out.append(field.line);
   }

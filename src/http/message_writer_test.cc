@@ -63,5 +63,19 @@ TEST(DateCache, FormatsAsRfc9110AndFollowsTheClock) {
   EXPECT_EQ(dates.at(seconds(1709164800)), "Thu, 29 Feb 2024 00:00:00 GMT");
 }
 
+TEST(MessageWriter, PseudoHeadersOfHttp2AreHeldButNotWritten) {
+  Headers headers;
+  headers.add(":path", "/v1/models");
+  headers.add("x-a", "1");
+  EXPECT_EQ(headers.get(":path"), "/v1/models");
+  std::string request;
+  append_request_head(request, {.method = "GET", .target = "/", .host = "h"}, headers, {});
+  EXPECT_EQ(request, "GET / HTTP/1.1\r\nHost: h\r\nx-a: 1\r\n\r\n");
+  std::string response;
+  append_response_head(response, {.status = 204}, headers,
+                       {});
+  EXPECT_EQ(response, "HTTP/1.1 204 No Content\r\nx-a: 1\r\n\r\n");
+}
+
 }  // namespace
 }  // namespace signalbox::http

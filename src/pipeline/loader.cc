@@ -149,7 +149,7 @@ Result<void> Loader::load_models(const config::Config& config) {
       config.own.encoder.directory.empty() ? directories_.base : config.own.encoder.directory;
   auto loaded = encoder::Encoder::load(directory, directories_.models, {}, hub);
   if (!loaded) {
-    Error error = in_configuration(std::move(loaded).error(), config_file_, config.hub_models);
+    Error error = in_configuration(std::move(loaded).error(), source_.name, config.hub_models);
     if (error.code == Code::kConfig) return std::unexpected(std::move(error));
     log::warning("no encoder, domains are guessed from keywords: {}", error.message);
     return {};

@@ -532,12 +532,11 @@ void Pipeline::log_routing(const exchange::ClientRequest& client,
 }
 
 upstream::Choose Pipeline::chooser(Flow& flow, const discovery::EndpointSet& set,
-                                    discovery::Role role) {
+                                   discovery::Role role) {
   auto& exchange = flow.exchange;
   auto session = balancer::session_key(exchange.client, exchange.request, set.balancer());
   const int priority = balancer::priority(exchange.client, set.balancer());
-  return [this, &flow, &exchange, &set, session = std::move(session), priority,
-          role,
+  return [this, &flow, &exchange, &set, session = std::move(session), priority, role,
           prompt = balancer::Prompt(exchange)](
              std::span<const discovery::Endpoint* const> excluded) -> Result<upstream::Choice> {
     balancer::Context context;

@@ -344,3 +344,29 @@ def test_below_a_root_path(started):
     assert request(router.port, 'POST', '/llm/v1/completions', body).status == 200
     assert request(router.port, 'POST', '/v1/completions', body).status == 200
     assert get(router.port, '/llm/health').status == 200
+
+
+@pytest.mark.parametrize('logic', ['disaggregated_prefill', 'disaggregated_prefill_orchestrated'])
+def test_prompts_and_answers_go_to_different_engines_by_their_labels(started, logic):
+    engines = [started.engine('one'), started.engine('two')]
+    router = started.router(static(engines, logic=logic, extra=[
+        '--static-model-labels', 'llama-prefill,llama-decode', '--prefill-model-labels', 'llama-prefill',
+        '--decode-model-labels', 'llama-decode']))
+    answer = chat(router.port, 'a question ' * 50, model='base-model')
+    assert answer.status == 200
+    assert answer.headers['x-sim-engine'] == 'two'
+    assert answer.headers['x-signalbox-prefill-endpoint'].endswith(f':{engines[0].port}')
+
+
+def test_disaggregated_prefill_without_labels_says_what_to_give(started):
+    done = run('--service-discovery', 'static', '--static-backends', 'http://a:1', '--static-models', 'm', '--routing-logic',
+               'disaggregated_prefill')
+    assert done.returncode == 2
+    assert '--static-model-labels' in done.stderr and '--prefill-model-labels' in done.stderr
+
+
+def test_kvaware_says_whom_it_listens_to(started):
+    engines = [started.engine('one')]
+    router = started.router(static(engines, logic='kvaware'))
+    assert chat(router.port, 'hello', model='base-model').headers['x-signalbox-policy'] == 'kv_aware'
+    assert '--kv-events-config' in router.log()

@@ -212,6 +212,8 @@ class Converter {
     }
     SBX_CHECK_OK(session(logic));
     config_.own.balancer.policy = policy_of(logic);
+    if (logic == "kvaware") kv_aware();
+    if (logic.starts_with("disaggregated_prefill")) SBX_CHECK_OK(disaggregated(logic));
     if (given("max-instance-failover-reroute-attempts")) {
       const auto extra = flags_.integer("max-instance-failover-reroute-attempts");
       if (extra < 0) {
@@ -242,15 +244,31 @@ class Converter {
     if (logic == "power_of_two") return BalancerPolicy::kPowerOfTwo;
     if (logic == "load_aware") return BalancerPolicy::kLoadAware;
     if (logic == "prefixaware" || logic == "prefix_aware") return BalancerPolicy::kPrefixAware;
-    if (logic == "kvaware") {
-      warn("routing-logic", "kvaware is not supported yet: prefix_aware takes its place");
-      return BalancerPolicy::kPrefixAware;
-    }
-    if (logic != "auto") {
-      warn("routing-logic",
-           fmt::format("{} is not supported yet: every engine gets whole requests", logic));
-    }
+    if (logic == "kvaware" || logic == "kv_aware") return BalancerPolicy::kKvAware;
     return BalancerPolicy::kAuto;
+  }
+
+  // What LMCache's controller told the replaced router, engines say here themselves.
+  void kv_aware() {
+    config_.own.kv_events.enabled = true;
+    warn("routing-logic",
+         "kvaware goes by the KV events of the engines, on port 5557, in the place of LMCache's "
+         "controller; until they come, by estimates",
+         "start vLLM with --kv-events-config (docs/kv-aware.md)");
+  }
+
+  Result<void> disaggregated(const std::string& logic) {
+    auto& settings = config_.own.disaggregated_prefill;
+    settings.enabled = true;
+    settings.transfer = logic == "disaggregated_prefill" ? KvTransfer::kLmcache : KvTransfer::kNixl;
+    settings.tokens_min = 0;  // every prompt takes both halves there
+    if (given("prefill-model-labels"))
+      settings.prefill_labels = flags_.list("prefill-model-labels");
+    if (given("decode-model-labels")) settings.decode_labels = flags_.list("decode-model-labels");
+    if (flags_.text("service-discovery") != "static" || given("static-model-labels")) return {};
+    return bad("static-model-labels", fmt::format("it is required with --routing-logic {}", logic),
+               "give one label for each backend: one of --prefill-model-labels or of "
+               "--decode-model-labels");
   }
 
   Result<void> health() {
@@ -319,7 +337,7 @@ class Converter {
     for (const std::string_view flag :
          {"callbacks", "sentry-dsn", "semantic-cache-model", "semantic-cache-dir",
           "semantic-cache-threshold", "lmcache-controller-port", "lmcache-controller-reply-port",
-          "lmcache-controller-heartbeat-port", "prefill-model-labels", "decode-model-labels"}) {
+          "lmcache-controller-heartbeat-port"}) {
       if (given(flag) && !flags_.text(flag).empty())
         warn(flag, "not supported yet: the flag has no effect");
     }

@@ -270,7 +270,9 @@ const Schema& disaggregated_prefill_schema() {
                              "nixl hands kv_transfer_params on; lmcache leaves it to the engines."),
            row<&D::prefill_labels>("prefill_labels", "Labels of engines that compute prompts."),
            row<&D::decode_labels>("decode_labels", "Labels of engines that compute answers."),
-           row<&D::labels>("labels", "Label of each backend, by its name, host:port or host."),
+           row<&D::labels>("labels",
+                           "Label of a backend, by its name, host:port or host; "
+                           "else its own `label` counts."),
            row<&D::tokens_min>("tokens_min",
                                "Prompts of which fewer tokens are missing skip the extra hop.")
                .as(Type::kTokens)
@@ -279,9 +281,9 @@ const Schema& disaggregated_prefill_schema() {
       .after = [](Reader& reader, const Node& node, void* object) {
         const auto& d = *static_cast<D*>(object);
         if (!d.enabled) return;
-        if (d.labels.empty() || d.prefill_labels.empty() || d.decode_labels.empty()) {
-          reader.error("contradiction", node.mark, "no backend has a label",
-                       "give each backend one of prefill_labels or decode_labels in `labels`");
+        if (d.prefill_labels.empty() || d.decode_labels.empty()) {
+          reader.error("contradiction", node.mark, "no backend can have a label for each half",
+                       "name at least one of prefill_labels and one of decode_labels");
         }
       }};
   return schema;
@@ -387,51 +389,53 @@ const Schema& own_schema() {
   using O = Own;
   static const Schema schema{
       .name = "signalbox",
-      .fields = {
-          child<&O::http>("http", http_schema, "The OpenAI-compatible door."),
-          child<&O::admin>("admin", admin_schema, "The door for metrics and operators."),
-          child<&O::extproc>("extproc", extproc_schema, "The door for Envoy's ext_proc filter."),
-          child<&O::limits>("limits", limits_schema, "Sizes and times."),
-          child<&O::balancer>("balancer", balancer_schema, "Choice of a replica."),
-          child<&O::engine_metrics>("engine_metrics", engine_metrics_schema,
-                                    "Figures that engines publish."),
-          child<&O::kv_events>("kv_events", kv_events_schema,
-                               "What engines say about the blocks in their caches."),
-          child<&O::disaggregated_prefill>("disaggregated_prefill", disaggregated_prefill_schema,
-                                           "Prompts and answers on different engines."),
-          child<&O::retry>("retry", retry_schema, "Further attempts."),
-          child<&O::health>("health", health_schema, "Health checks and ejection."),
-          child<&O::access_log>("access_log", access_log_schema, "The access log."),
-          child<&O::encoder>("encoder", encoder_schema,
-                             "The encoder behind domain and embedding signals."),
-          child<&O::sim>("sim", sim_schema, "Simulated engines."),
-          child<&O::discovery>("discovery", discovery_schema,
-                               "Engines beside those of providers.models."),
-          child<&O::access>("access", access_schema, "Who may ask; without keys everybody."),
-          child<&O::cors>("cors", cors_schema, "Answers to browsers of other origins."),
-          child<&O::queue>("queue", queue_schema, "Requests that wait for a free engine."),
-          child<&O::hung>("hung", hung_schema, "Engines that take requests and say nothing."),
-          child<&O::files>("files", files_schema, "The files API."),
-          child<&O::batches>("batches", batches_schema, "The batch API; needs files."),
-          child<&O::routing_log>("routing_log", routing_log_schema,
-                                 "One line a routed request, in the words of vLLM Production "
-                                 "Stack's router."),
-          row<&O::root_path>("root_path", "Prefix below which every path answers too."),
-          row<&O::trusted_peers>(
-              "trusted_peers", "Addresses or CIDRs whose identity headers count; default is none."),
-          row<&O::user_id_header>("user_id_header", "Header that names the user."),
-          row<&O::user_groups_header>("user_groups_header", "Header that lists the user's groups."),
-          row<&O::task_kind_threshold>("task_kind_threshold",
-                                       "Least confidence of rule leaves of type task_kind (code, "
-                                       "creative_writing, maths, general_knowledge, summarising, "
-                                       "translation, extraction, small_talk).")
-              .range(0, 1)
-              .in("0..1"),
-          row<&O::metadata_headers>(
-              "metadata_headers", "Headers offered to metadata rules beside the body's metadata."),
-          row<&O::io_threads>("io_threads", "I/O threads; 0 takes the CPU budget.")
-              .range(0, 1024)
-              .restart()},
+      .fields =
+          {child<&O::http>("http", http_schema, "The OpenAI-compatible door."),
+           child<&O::admin>("admin", admin_schema, "The door for metrics and operators."),
+           child<&O::extproc>("extproc", extproc_schema, "The door for Envoy's ext_proc filter."),
+           child<&O::limits>("limits", limits_schema, "Sizes and times."),
+           child<&O::balancer>("balancer", balancer_schema, "Choice of a replica."),
+           child<&O::engine_metrics>("engine_metrics", engine_metrics_schema,
+                                     "Figures that engines publish."),
+           child<&O::kv_events>("kv_events", kv_events_schema,
+                                "What engines say about the blocks in their caches."),
+           child<&O::disaggregated_prefill>("disaggregated_prefill", disaggregated_prefill_schema,
+                                            "Prompts and answers on different engines."),
+           child<&O::retry>("retry", retry_schema, "Further attempts."),
+           child<&O::health>("health", health_schema, "Health checks and ejection."),
+           child<&O::access_log>("access_log", access_log_schema, "The access log."),
+           child<&O::encoder>("encoder", encoder_schema,
+                              "The encoder behind domain and embedding signals."),
+           child<&O::sim>("sim", sim_schema, "Simulated engines."),
+           child<&O::discovery>("discovery", discovery_schema,
+                                "Engines beside those of providers.models."),
+           child<&O::access>("access", access_schema, "Who may ask; without keys everybody."),
+           child<&O::cors>("cors", cors_schema, "Answers to browsers of other origins."),
+           child<&O::queue>("queue", queue_schema, "Requests that wait for a free engine."),
+           child<&O::hung>("hung", hung_schema, "Engines that take requests and say nothing."),
+           child<&O::files>("files", files_schema, "The files API."),
+           child<&O::batches>("batches", batches_schema, "The batch API; needs files."),
+           child<&O::routing_log>("routing_log", routing_log_schema,
+                                  "One line a routed request, in the words of vLLM Production "
+                                  "Stack's router."),
+           row<&O::root_path>("root_path", "Prefix below which every path answers too."),
+           row<&O::trusted_peers>(
+               "trusted_peers",
+               "Addresses or CIDRs whose identity headers count; default is none."),
+           row<&O::user_id_header>("user_id_header", "Header that names the user."),
+           row<&O::user_groups_header>("user_groups_header",
+                                       "Header that lists the user's groups."),
+           row<&O::task_kind_threshold>("task_kind_threshold",
+                                        "Least confidence of rule leaves of type task_kind (code, "
+                                        "creative_writing, maths, general_knowledge, summarising, "
+                                        "translation, extraction, small_talk).")
+               .range(0, 1)
+               .in("0..1"),
+           row<&O::metadata_headers>(
+               "metadata_headers", "Headers offered to metadata rules beside the body's metadata."),
+           row<&O::io_threads>("io_threads", "I/O threads; 0 takes the CPU budget.")
+               .range(0, 1024)
+               .restart()},
       .after = [](Reader& reader, const Node& node, void* object) {
         const auto& own = *static_cast<O*>(object);
         if (own.balancer.policy != BalancerPolicy::kKvAware || own.kv_events.enabled) return;

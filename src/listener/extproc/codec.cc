@@ -16,13 +16,12 @@ constexpr const char* kDestinationKey = "x-gateway-destination-endpoint";
 constexpr const char* kDestinationNamespace = "envoy.lb";
 constexpr const char* kAttributes = "envoy.filters.http.ext_proc";
 
-http::Headers read_headers(envoy::config::core::v3::HeaderMap& map) {
+http::Headers read_headers(const envoy::config::core::v3::HeaderMap& map) {
   http::Headers headers;
-  headers.reserve(static_cast<std::size_t>(map.headers_size()));
-  for (auto& field : *map.mutable_headers()) {
+  headers.reserve(static_cast<std::size_t>(map.headers_size()), map.ByteSizeLong());
+  for (const auto& field : map.headers()) {
     // Envoy fills raw_value; other callers of the same API may fill value.
-    auto& value = field.raw_value().empty() ? *field.mutable_value() : *field.mutable_raw_value();
-    headers.add(std::move(*field.mutable_key()), std::move(value));
+    headers.add(field.key(), field.raw_value().empty() ? field.value() : field.raw_value());
   }
   return headers;
 }
