@@ -38,7 +38,8 @@ net::Task<void> run(net::Loop* loop, const pipeline::Snapshot* snapshot,
 
 Result<pipeline::Explanation> explain_text(const Flags& flags) {
   pipeline::Services services(SIGNALBOX_VERSION);
-  pipeline::Loader loader(services, flags.value("config").value_or(""),
+  pipeline::Loader loader(services,
+                          pipeline::config_file_source(flags.value("config").value_or("")),
                           encoder::locate(flags.value("encoder-dir").value_or(""),
                                           flags.value("models-dir").value_or("")));
   SBX_CHECK_OK(loader.load());
