@@ -156,6 +156,7 @@ Control::Control(Services& services, Loader& loader)
       done();
     });
   };
+  services_.engine_windows.sample(*services_.endpoints.current(), loop_->now());
   apply_snapshot();
   follow_sources();
   scraper_.start();

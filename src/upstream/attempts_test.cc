@@ -22,6 +22,8 @@ using std::chrono::seconds;
 
 constexpr std::string_view kBody = R"({"model":"asked","messages":[]})";
 
+double seconds_of(Duration wait) { return std::chrono::duration<double>(wait).count(); }
+
 std::string answer(int status, const std::string& body, const std::string& fields = {}) {
   return "HTTP/1.1 " + std::to_string(status) + " x\r\n" + fields +
          "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
@@ -33,6 +35,7 @@ class Attempts : public ::testing::Test {
   Attempts() {
     config.own.limits.connect_timeout = milliseconds(1000);
     config.own.limits.first_byte_timeout = milliseconds(10000);
+    config.own.hung.suspect_after = milliseconds(0);
     exchange.client.method = "POST";
     exchange.client.path = "/v1/chat/completions";
     exchange.client.body = kBody;
@@ -41,6 +44,8 @@ class Attempts : public ::testing::Test {
     exchange.request.endpoint = exchange::Endpoint::kChatCompletions;
     exchange.request.document = *json::Document::parse(exchange.client.body);
   }
+
+  ~Attempts() override { loop.run_task(upstream.close()); }
 
   // A model on these hosts; each becomes a candidate, in the order of the calls.
   config::Model& model(const std::string& name, const std::vector<std::string>& hosts) {
@@ -321,6 +326,60 @@ TEST_F(Attempts, ASlowFirstByteEndsTheRequestWithoutDoublingTheWork) {
   EXPECT_EQ(live.error().code, Code::kUpstreamTimeout);
   EXPECT_EQ(asked, Hosts{"a"});
   EXPECT_EQ(in_flight(), 0);
+}
+
+TEST_F(Attempts, AnEngineThatSaysNothingNotEvenAboutItsHealthLosesTheRequest) {
+  config.own.hung.suspect_after = milliseconds(500);
+  config.own.hung.probe_timeout = milliseconds(200);
+  model("m", {"a", "b"});
+  engine("a", {""});
+  engine("b", {answer(200, "ok")});
+  const TimePoint start = loop.now();
+  auto live = send();
+  ASSERT_TRUE(live) << live.error().message;
+  EXPECT_EQ(body_of(*live), "ok");
+  EXPECT_EQ(asked, (Hosts{"a", "a", "b"})) << "the request, the question, the next replica";
+  EXPECT_LT(loop.now() - start, milliseconds(900));
+  EXPECT_EQ(exchange.attempts[0].error, Code::kUpstreamTimeout);
+  EXPECT_EQ(reports["a"], Outcomes{discovery::Outcome::kFailure});
+  EXPECT_EQ(in_flight(), 1);
+}
+
+TEST_F(Attempts, AnEngineThatIsAliveIsWaitedForAndAskedEverLessOften) {
+  config.own.hung.suspect_after = milliseconds(500);
+  model("m", {"a", "b"});
+  engine("a", {"", answer(200, "healthy")});
+  engine("b", {answer(200, "ok")});
+  const auto live = send();
+  ASSERT_FALSE(live);
+  EXPECT_EQ(live.error().code, Code::kUpstreamTimeout);
+  EXPECT_EQ(exchange.attempts.size(), 1u);
+  EXPECT_LE(asked.size(), 2u) << "the connection of the question is used again";
+}
+
+TEST_F(Attempts, ASilentStreamIsGivenUpAfterItsTimeHoweverHealthyTheEngineIs) {
+  config.own.hung.suspect_after = milliseconds(500);
+  config.own.hung.give_up_after = milliseconds(2000);
+  exchange.request.stream = true;
+  model("m", {"a", "b"});
+  engine("a", {"", answer(200, "healthy")});
+  engine("b", {answer(200, "ok")});
+  const TimePoint start = loop.now();
+  const auto live = send();
+  ASSERT_TRUE(live) << live.error().message;
+  EXPECT_EQ(exchange.attempts.size(), 2u);
+  EXPECT_NEAR(seconds_of(loop.now() - start), 2, 0.2);
+}
+
+TEST_F(Attempts, WhatCreatesSomethingIsNotTakenFromASilentEngine) {
+  config.own.hung.suspect_after = milliseconds(500);
+  exchange.client.path = "/v1/files";
+  exchange.request.endpoint = exchange::Endpoint::kOther;
+  model("m", {"a", "b"});
+  engine("a", {""});
+  engine("b", {answer(200, "ok")});
+  EXPECT_FALSE(send());
+  EXPECT_EQ(asked, Hosts{"a"});
 }
 
 TEST_F(Attempts, ASlowConnectGoesToTheNextReplica) {
