@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,9 @@ if not envoy_proxy.BINARY:
     pytest.fail('SIGNALBOX_ENVOY names no binary; ./dev test sets it', pytrace=False)
 
 DOOR = ('--extproc-listen', '127.0.0.1:0')
+# Many programs share the machine in these tests; what is late is another subject.
+PATIENT = 'signalbox:\n  encoder: {deadline: 20s}\n'
+MOM = (Path(__file__).resolve().parents[2] / 'examples/mom.yaml').read_text().replace('signalbox:\n', PATIENT)
 MODES = {'buffered': lambda **more: ext_proc(**more),
          'buffered_partial': lambda **more: ext_proc(request='BUFFERED_PARTIAL', response='STREAMED', **more),
          'streamed': lambda **more: ext_proc(request='STREAMED', response='STREAMED', **more),
@@ -40,7 +44,7 @@ def gateway(server, filters, routes=None, clusters=(), **more):
 @pytest.fixture(scope='module')
 def served():
     """One server with embedded engines for the tests that only ask."""
-    server = programs.Server(arguments=DOOR)
+    server = programs.Server(MOM, DOOR)
     yield server
     status = server.stop()
     assert status == 0, server.log()[-20000:]
@@ -172,7 +176,7 @@ def test_a_streams_pieces_do_not_wait_for_its_end(started):
 
 @pytest.mark.parametrize('mode', ['buffered', 'full_duplex'])
 def test_token_counts_and_first_tokens_are_recorded_as_at_the_other_door(started, mode):
-    server = started.server(arguments=DOOR)
+    server = started.server(MOM, DOOR)
     front = started.add(gateway(server, [MODES[mode]()]))
     for stream in (False, True):
         assert chat(front.port, QUESTION, stream=stream).status == 200
@@ -313,7 +317,7 @@ def test_a_route_to_the_router_in_the_place_of_the_engines(started):
     """The founding path: Envoy asks Signalbox, and its route leads to a router over two replicas, Signalbox again."""
     engines = [started.engine(f'replica-{index}', arguments=('--lora', 'math-expert,general-expert')) for index in range(2)]
     router = started.server(ROUTER.replace('A_PORT', str(engines[0].port)).replace('B_PORT', str(engines[1].port)))
-    server = started.server(arguments=DOOR)
+    server = started.server(MOM, DOOR)
     front = started.add(gateway(server, [ext_proc()], [route('router')], [envoy_proxy.cluster('router', [router.port])]))
     for _ in range(6):
         response = chat(front.port, QUESTION)
@@ -459,7 +463,7 @@ def test_a_thousand_streams_at_once_are_all_complete(started):
 
 
 def test_tls_between_envoy_and_signalbox(started):
-    server = started.server(arguments=(*DOOR, '--secure', 'true'))
+    server = started.server(MOM, (*DOOR, '--secure', 'true'))
     tls = {'name': 'tls', 'typed_config': {
         '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext', 'sni': 'signalbox'}}
     secure = {**envoy_proxy.cluster('secure', [server.ports['extproc']], http2=True), 'transport_socket': tls}

@@ -13,7 +13,7 @@ from envoy.service.ext_proc.v3 import external_processor_pb2_grpc as rpc
 from google.protobuf import descriptor_pb2
 
 import programs
-from test_extproc import DOOR, question_body
+from test_extproc import DOOR, MOM, question_body
 
 PROTOS = Path(__file__).resolve().parents[2] / 'src/listener/extproc/proto'
 FULL = {'envoy/service/ext_proc/v3/external_processor.proto': pb, 'envoy/config/core/v3/base.proto': base_pb2,
@@ -72,7 +72,7 @@ def test_every_field_of_ours_is_envoys_by_name_number_and_type(file):
 
 
 def test_a_client_made_of_the_full_definitions_is_understood(started):
-    server = started.server(arguments=DOOR)
+    server = started.server(MOM, DOOR)
     headers = pb.HttpHeaders()
     for name, value in ((':method', 'POST'), (':path', '/v1/chat/completions'), ('content-type', 'application/json')):
         headers.headers.headers.add(key=name, raw_value=value.encode())
@@ -99,7 +99,7 @@ def test_a_client_made_of_the_full_definitions_is_understood(started):
 
 
 def test_the_health_service_says_when_the_door_is_open(started):
-    server = started.server(arguments=DOOR)
+    server = started.server(MOM, DOOR)
     with grpc.insecure_channel(f'127.0.0.1:{server.ports["extproc"]}') as channel:
         check = channel.unary_unary('/grpc.health.v1.Health/Check')
         name = b'envoy.service.ext_proc.v3.ExternalProcessor'
@@ -108,6 +108,6 @@ def test_the_health_service_says_when_the_door_is_open(started):
 
 
 def test_a_taken_port_is_said_at_start(started):
-    first = started.server(arguments=DOOR)
+    first = started.server(MOM, DOOR)
     with pytest.raises(AssertionError, match='ExtProc'):
         programs.Server(arguments=('--extproc-listen', f'127.0.0.1:{first.ports["extproc"]}'))

@@ -12,7 +12,7 @@ import envoy_proxy
 import gateway
 import programs
 from http_client import chat, get
-from test_extproc import DOOR
+from test_extproc import DOOR, MOM, PATIENT
 from test_founding import PROMPTS, QUESTION
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,14 +46,14 @@ def published_path(started):
     # Its port, which many tests at once cannot share.
     at = arguments.index('--port')
     del arguments[at:at + 2]
-    values = (PUBLISHED / 'semantic-router-values-c-v03.yaml').read_text()
+    values = (PUBLISHED / 'semantic-router-values-c-v03.yaml').read_text() + '\n' + PATIENT
     return Chain(started, objects, values, arguments, PROCESSOR_HOST)
 
 
 def own_path(started, *flags):
     objects = gateway.load(emit('gateway', '--config', str(ROOT / 'deploy/gateway/signalbox.yaml'), *flags))
     arguments = ('--lora', 'math-expert,science-expert,social-expert,law-expert,humanities-expert,general-expert')
-    return Chain(started, objects, (ROOT / 'deploy/gateway/signalbox.yaml').read_text(), arguments,
+    return Chain(started, objects, (ROOT / 'deploy/gateway/signalbox.yaml').read_text().replace('signalbox:\n', PATIENT), arguments,
                  'signalbox.signalbox-system.svc.cluster.local')
 
 
@@ -129,7 +129,7 @@ def test_the_deployed_files_are_what_emit_writes(name, arguments):
 
 
 def test_envoy_accepts_what_emit_writes(started, tmp_path):
-    server = started.server(arguments=DOOR)
+    server = started.server(MOM, DOOR)
     path = tmp_path / 'envoy.yaml'
     path.write_text(emit('envoy', '--ports-file', str(server.ports_path), '--listen', '0', '--admin', '0'))
     check = subprocess.run([envoy_proxy.BINARY, '--mode', 'validate', '-c', str(path)], capture_output=True, text=True,
