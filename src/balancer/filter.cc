@@ -54,6 +54,17 @@ bool has_room(std::span<const exchange::Candidate> candidates, const discovery::
   return !any_usable;
 }
 
+bool any_usable(std::span<const exchange::Candidate> candidates, const discovery::EndpointSet& set,
+                Excluded excluded, TimePoint now) {
+  return std::ranges::any_of(candidates, [&](const exchange::Candidate& candidate) {
+    const auto* group = set.find(candidate.model->name);
+    return group != nullptr &&
+           std::ranges::any_of(group->replicas, [&](const discovery::Replica& replica) {
+             return judge(replica, now, excluded) == Verdict::kUsable;
+           });
+  });
+}
+
 Residency residency(const exchange::Candidate& candidate, const discovery::Replica& replica,
                     const discovery::EndpointSet& set) {
   if (candidate.adapter.empty()) return Residency::kResident;

@@ -33,6 +33,10 @@ Verdict judge(const discovery::Replica& replica, TimePoint now, Excluded exclude
 bool has_room(std::span<const exchange::Candidate> candidates, const discovery::EndpointSet& set,
               int requests_max, TimePoint now);
 
+// Whether some replica of some candidate is usable. O(replicas * excluded).
+bool any_usable(std::span<const exchange::Candidate> candidates, const discovery::EndpointSet& set,
+                Excluded excluded, TimePoint now);
+
 // Where the adapter of a candidate is, as far as the engines told: on the replica, unknown, or elsewhere. Candidates
 // without an adapter are resident everywhere.
 enum class Residency : std::uint8_t { kResident, kUnknown, kAbsent };

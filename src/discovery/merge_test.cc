@@ -16,7 +16,8 @@ class Merge : public ::testing::Test {
  protected:
   // What the engine at a host lists, as it would be learnt from it.
   void say(const std::string& host, std::vector<ServedModel> models) {
-    for (const auto& entry : table.current()->endpoints()) {
+    const auto set = table.current();
+    for (const auto& entry : set->endpoints()) {
       if (entry.backend.host == host) table.learn(*entry.endpoint, {std::move(models)});
     }
   }

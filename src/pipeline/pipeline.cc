@@ -428,6 +428,10 @@ net::Task<Result<void>> Pipeline::forward(Flow* flow) {
   sending.report = [this, &set](discovery::Endpoint& endpoint, discovery::Outcome outcome) {
     report(*set, endpoint, outcome);
   };
+  sending.elsewhere = [this, flow](std::span<const discovery::Endpoint* const> excluded) {
+    return flow->pinned == nullptr &&
+           balancer::any_usable(flow->exchange.candidates, *flow->set, excluded, loop_.now());
+  };
   sending.cancel = &flow->gone;
   sending.add_include_usage = add_usage;
   if (is_disaggregated(exchange, *set))

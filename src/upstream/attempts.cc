@@ -201,17 +201,20 @@ net::Task<Result<http::Lease>> Upstream::connect(Round* round, bool reuse,
 }
 
 // Nothing where giving up would lose the request.
-std::unique_ptr<Watchdog> Upstream::watch(const Round& round) {
-  const config::Hung& settings = round.sending.config->own.hung;
-  const auto& exchange = *round.sending.exchange;
-  if (!round.repeatable || settings.suspect_after.count() == 0) return nullptr;
+std::unique_ptr<Watchdog> Upstream::watch(const Round* round) {
+  const config::Hung& settings = round->sending.config->own.hung;
+  const auto& exchange = *round->sending.exchange;
+  if (!round->repeatable || settings.suspect_after.count() == 0) return nullptr;
   Watchdog::Watched watched;
-  watched.endpoint = round.endpoint;
-  watched.backend = &round.choice.replica->backend;
-  watched.health_path = round.sending.config->own.health.path;
+  watched.endpoint = round->endpoint;
+  watched.backend = &round->choice.replica->backend;
+  watched.health_path = round->sending.config->own.health.path;
   watched.streams = exchange.request.stream;
+  watched.elsewhere = [round] {
+    return !round->sending.elsewhere || round->sending.elsewhere(round->excluded);
+  };
   return std::make_unique<Watchdog>(loop_, prober_, std::move(watched), settings,
-                                    round.sending.cancel);
+                                    round->sending.cancel);
 }
 
 net::Task<Result<http::ResponseHead>> Upstream::exchange_once(Round* round, http::Lease* lease,
@@ -258,7 +261,7 @@ net::Task<Result<Live>> Upstream::attempt(Round* round) {
                                .candidate = index_of(exchange.candidates, candidate),
                                .started_at = loop_.now(),
                                .prefill = round->sending.prefill_half});
-  auto watchdog = watch(*round);
+  auto watchdog = watch(round);
   net::Cancellation* const cancel = watchdog ? &watchdog->cancellation() : round->sending.cancel;
   round->hung = false;
   // What may be sent only once gets a connection that no engine can have closed already.

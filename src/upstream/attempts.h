@@ -43,6 +43,8 @@ struct Choice {
 // Stages do not see one another: the pipeline passes the balancer in. `excluded` are the endpoints tried so far.
 // Errors: kUnavailable.
 using Choose = std::function<Result<Choice>(std::span<const discovery::Endpoint* const> excluded)>;
+// Whether choose() would find a replica that is well, without choosing it.
+using Elsewhere = std::function<bool(std::span<const discovery::Endpoint* const> excluded)>;
 using Report = std::function<void(discovery::Endpoint&, discovery::Outcome)>;
 
 struct Sending {
@@ -50,6 +52,7 @@ struct Sending {
   const config::Config* config = nullptr;
   Choose choose;
   Report report;
+  Elsewhere elsewhere;                  // nullptr: always
   net::Cancellation* cancel = nullptr;  // the client is gone
   bool add_include_usage = false;       // see RenderOptions
   // The prefill half of a disaggregated request; at most kPrefillAttemptsMax attempts. Its answer is for prefill_answer().
@@ -95,7 +98,8 @@ class Upstream {
   net::Task<Result<http::ResponseHead>> exchange_once(Round* round, http::Lease* lease,
                                                       std::string_view head, std::string_view body);
   net::Task<Result<http::Lease>> connect(Round* round, bool reuse, net::Cancellation* cancel);
-  std::unique_ptr<Watchdog> watch(const Round& round);
+  // `round` outlives the watch.
+  std::unique_ptr<Watchdog> watch(const Round* round);
   // How long to wait before tried engines are asked again, if they may be.
   std::optional<Duration> pause_before_repeat(const Round& round) const;
   net::Task<void> pause(Round* round, Duration wait);

@@ -107,6 +107,7 @@ class Attempts : public ::testing::Test {
     sending.report = [this](discovery::Endpoint& endpoint, discovery::Outcome outcome) {
       reports[endpoint.address().host].push_back(outcome);
     };
+    sending.elsewhere = [this](auto excluded) { return choose(excluded).has_value(); };
     sending.cancel = &cancel;
     return upstream.send(std::move(sending));
   }
@@ -348,13 +349,24 @@ TEST_F(Attempts, AnEngineThatSaysNothingNotEvenAboutItsHealthLosesTheRequest) {
 TEST_F(Attempts, AnEngineThatIsAliveIsWaitedForAndAskedEverLessOften) {
   config.own.hung.suspect_after = milliseconds(500);
   model("m", {"a", "b"});
-  engine("a", {"", answer(200, "healthy")});
+  engine("a", {"", answer(200, "healthy", "Connection: close\r\n")});
   engine("b", {answer(200, "ok")});
   const auto live = send();
   ASSERT_FALSE(live);
   EXPECT_EQ(live.error().code, Code::kUpstreamTimeout);
   EXPECT_EQ(exchange.attempts.size(), 1u);
-  EXPECT_LE(asked.size(), 2u) << "the connection of the question is used again";
+  EXPECT_LE(asked.size(), 6u) << "one request and questions after 0.5, 1, 2, 4, 8 s";
+}
+
+TEST_F(Attempts, TheOnlyEngineIsWaitedForHoweverSilent) {
+  config.own.hung.suspect_after = milliseconds(500);
+  config.own.hung.probe_timeout = milliseconds(200);
+  model("m", {"a"});
+  engine("a", {""});
+  const TimePoint start = loop.now();
+  const auto live = send();
+  ASSERT_FALSE(live);
+  EXPECT_GE(loop.now() - start, seconds(10)) << "until the first byte is due";
 }
 
 TEST_F(Attempts, ASilentStreamIsGivenUpAfterItsTimeHoweverHealthyTheEngineIs) {
@@ -362,7 +374,7 @@ TEST_F(Attempts, ASilentStreamIsGivenUpAfterItsTimeHoweverHealthyTheEngineIs) {
   config.own.hung.give_up_after = milliseconds(2000);
   exchange.request.stream = true;
   model("m", {"a", "b"});
-  engine("a", {"", answer(200, "healthy")});
+  engine("a", {"", answer(200, "healthy", "Connection: close\r\n")});
   engine("b", {answer(200, "ok")});
   const TimePoint start = loop.now();
   const auto live = send();

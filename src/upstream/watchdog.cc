@@ -66,7 +66,7 @@ void Watchdog::stop() {
 void Watchdog::expired() {
   const bool too_long = watched_.streams && settings_.give_up_after.count() > 0 &&
                         loop_.now() - started_at_ >= settings_.give_up_after;
-  if (too_long) return give_up();
+  if (too_long && watched_.elsewhere()) return give_up();
   if (watched_.health_path.empty()) return;
   if (!self_) self_ = std::make_shared<Watchdog*>(this);
   prober_.ask({watched_.endpoint, watched_.backend, watched_.health_path, settings_.probe_timeout},
@@ -77,12 +77,12 @@ void Watchdog::expired() {
 
 void Watchdog::answered(bool alive) {
   if (!watching_) return;
-  if (!alive) return give_up();
-  // Ever more patience with an engine that is alive: a question after 1, 2, 4 ... times the first silence.
+  if (!alive && watched_.elsewhere()) return give_up();
+  // Ever more patience with an engine that is alive, or the only one: a question after 1, 2, 4 ... times the first silence.
   const Duration silence = loop_.now() - started_at_;
   Duration next = std::max<Duration>(silence, settings_.suspect_after);
-  if (watched_.streams && settings_.give_up_after.count() > 0)
-    next = std::min<Duration>(next, std::max<Duration>(settings_.give_up_after - silence, {}));
+  if (watched_.streams && settings_.give_up_after > silence)
+    next = std::min<Duration>(next, settings_.give_up_after - silence);
   loop_.arm(*this, Deadline::after(loop_.now(), next));
 }
 

@@ -58,6 +58,8 @@ class Watchdog final : private net::Timer {
     const config::BackendRef* backend = nullptr;  // outlives the watchdog's watch
     std::string health_path;
     bool streams = false;
+    // Whether the request could go elsewhere: a silent engine is better than none.
+    std::function<bool()> elsewhere;
   };
   Watchdog(net::Loop& loop, Prober& prober, Watched watched, const config::Hung& settings,
            net::Cancellation* client);
