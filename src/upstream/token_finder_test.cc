@@ -68,8 +68,8 @@ class TokenFinderTest : public testing::Test {
       network.script(host, [this](FakePeer& peer) {
         ++asked;
         if (!answer.empty())
-          peer.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(answer.size()) +
-                    "\r\n\r\n" + answer);
+          peer.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " +
+                    std::to_string(answer.size()) + "\r\n\r\n" + answer);
       });
     }
   }
@@ -139,7 +139,7 @@ TEST_F(TokenFinderTest, AnEngineThatKeepsSilentIsNotWaitedFor) {
   answer.clear();
   const TimePoint begun = loop.now();
   EXPECT_EQ(find(chat({long_text('x')})).source, exchange::TokenSource::kNone);
-  EXPECT_LE(loop.now() - begun, milliseconds(110));
+  EXPECT_LE(loop.now() - begun, milliseconds(150));  // 100, and a tick of the timers
 }
 
 TEST_F(TokenFinderTest, NonsenseIsNoTokens) {
