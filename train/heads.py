@@ -34,6 +34,7 @@ class Recipe:
     sharpness: float = 20.0
     vote: float = 0.0           # their share
     words: float = 0.0          # share of the word model; 0: none
+    word_authored: float = 4.0  # of an authored row against another, for the word model
     word_bits: int = 16         # its table has 2 ** word_bits rows
     word_epochs: int = 6
     word_rate: float = 0.3
@@ -199,8 +200,22 @@ def network_input(unit, recipe):
 class Head:
     """A trained network and the table of its neighbours."""
 
-    def __init__(self, unit, features, labels, count, weight, recipe, seed):
-        """`unit` [rows][states][hidden], `features` the rows' word_features(), `labels` [rows] below `count`, `weight` [rows]."""
+    @classmethod
+    def kept(cls, path, count, recipe, hidden):
+        """The network and the neighbours of a file that write_head() wrote; without a word model."""
+        tensors, scale = read_safetensors(path), np.float32(np.sqrt(hidden))
+        head = cls.__new__(cls)
+        head.recipe, head.count, head.words = recipe, count, None
+        head.w = [tensors["dense.0.weight"].astype("f4").T / scale, tensors["dense.1.weight"].T]
+        head.b = [tensors["dense.0.bias"], tensors["dense.1.bias"]]
+        if recipe.vote:
+            head.keys, head.scales = tensors["neighbours.keys"], tensors["neighbours.scales"]
+            head.labels = tensors["neighbours.labels"].astype(int)
+        return head
+
+    def __init__(self, unit, features, labels, count, weight, recipe, seed, word_weight=None):
+        """`unit` [rows][states][hidden], `features` the rows' word_features(), `labels` [rows] below `count`, `weight` [rows]
+        and `word_weight` those of the word model."""
         self.recipe, self.count = recipe, count
         target = np.full((len(labels), count), recipe.smooth / count, "f4")
         target[np.arange(len(labels)), labels] += 1 - recipe.smooth
@@ -218,7 +233,7 @@ class Head:
         self.scales = (np.abs(last).max(1, initial=0) / 127).astype("f4")
         self.keys = np.rint(last / self.scales[:, None]).astype("i1")
         self.labels = labels[:len(last)]
-        self.words = Words(features, labels, count, weight, recipe, seed) if recipe.words else None
+        self.words = Words(features, labels, count, word_weight, recipe, seed) if recipe.words else None
 
     def network(self, unit):
         z = network_input(unit, self.recipe) @ self.w[0] + self.b[0]
@@ -306,6 +321,17 @@ def write_safetensors(path, tensors):
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
+def read_safetensors(path):
+    raw = path.read_bytes()
+    size = struct.unpack_from("<Q", raw)[0]
+    types = {"F16": "<f2", "F32": "<f4", "I8": "i1", "U8": "u1"}
+    out = {}
+    for name, entry in json.loads(raw[8:8 + size]).items():
+        begin, end = entry["data_offsets"]
+        out[name] = np.frombuffer(raw[8 + size + begin:8 + size + end], types[entry["dtype"]]).reshape(entry["shape"])
+    return out
 
 
 def write_head(out, task, head, labels, facts, more):

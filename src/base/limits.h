@@ -130,7 +130,6 @@ inline constexpr std::size_t kHeadFileBytesMax = 64 << 20;  // a head's tensors,
 inline constexpr std::size_t kHeadLabelsMax = 256;          // neighbours name theirs in a byte
 inline constexpr std::size_t kHeadKnotsMax = 1024;          // of an isotonic calibration
 inline constexpr std::size_t kHeadOperatingPointsMax = 16;  // stated for one head
-inline constexpr std::size_t kHeadAdaptersMax = 4;          // each costs layers of a pass
 inline constexpr std::size_t kModelFileBytesMax = std::size_t{8} << 30;  // a safetensors file
 inline constexpr std::size_t kModelHeaderBytesMax = 16 << 20;            // its JSON header
 inline constexpr std::size_t kModelTensorsMax = 1 << 16;
