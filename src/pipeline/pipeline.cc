@@ -169,6 +169,14 @@ std::string model_of_query(const exchange::ClientRequest& client, const config::
   return providers.models.size() == 1 ? providers.models.front().name : std::string();
 }
 
+// Then also requests for models that nobody serves are counted by name: autoscalers wake one because somebody asks for it.
+// Elsewhere names that clients invent stay out of the metrics.
+bool models_come_and_go(const config::Config& config) {
+  const config::Discovery& sources = config.own.discovery;
+  return !sources.files.empty() || !sources.dns.empty() || sources.kubernetes.enabled ||
+         !config.providers.engines.empty();
+}
+
 // Probes and scrapes come without keys.
 bool is_open_path(std::string_view path) {
   return path == "/health" || path == "/ready" || path == "/metrics" || path == "/version";
@@ -337,10 +345,11 @@ Result<void> Pipeline::read(Flow& flow) {
 net::Task<Result<void>> Pipeline::decide(Flow* flow) {
   auto& exchange = flow->exchange;
   const Name name = resolve(flow->config(), exchange.request.model);
-  // Also of models that nobody serves: autoscalers wake one because somebody asks for it.
-  services_.instruments.incoming_requests
-      .with(name.target ? name.target->shown_name() : exchange.request.model)
-      .add();
+  if (name.kind != NameKind::kUnknown || models_come_and_go(flow->config())) {
+    services_.instruments.incoming_requests
+        .with(name.target ? name.target->shown_name() : exchange.request.model)
+        .add();
+  }
   if (name.kind == NameKind::kUnknown) co_return unknown_model(exchange.request.model);
   if (!flow->admission.may_use(exchange.request.model)) {
     co_return fail(Code::kPermissionDenied, "this API key may not use this model", "model");

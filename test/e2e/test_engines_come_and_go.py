@@ -89,6 +89,7 @@ def test_engines_of_a_file_come_drain_and_go_under_load(started, tmp_path):
     gone = chat(router.port, 'x', model='base-model')
     assert gone.json['error']['code'] == 'no_healthy_upstream' and gone.headers['retry-after']
     assert chat(router.port, 'x', model='never-seen').status == 404
+    assert router.metric('vllm:num_incoming_requests_total', model='never-seen') == 1, 'an autoscaler may wake it'
     listed.write_text('engines: {broken')
     wait_until(lambda: 'engines not changed' in router.log(), 'the complaint', router)
 
