@@ -136,7 +136,7 @@ def test_without_tokenize_the_estimate_stands_in_and_that_is_told(started):
     second = ask(server.port, LONG)
     assert engine_of(second) == engine_of(first), 'the estimated prefix is followed'
     assert server.metric('signalbox_prompt_token_ids_total', source='none') == 2
-    assert server.log().count('token ids are not to be had') == 1
+    assert 1 <= server.log().count('token ids are not to be had') <= 2, 'once a core'
 
 
 def test_prompts_of_token_ids_need_no_tokenizer(started):
