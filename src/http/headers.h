@@ -3,8 +3,8 @@
 //
 // All fields lie one after another in one string, each as it goes on the wire ("name: value\r\n"), so that taking over a
 // head that was received, or copying its fields, is two copies of memory, and writing them one append each. Every field
-// held is valid on the wire: what a name or a value must not contain never gets in. Pseudo-headers of HTTP/2 may be held, and
-// are not written.
+// held is valid on the wire: what a name or a value must not contain never gets in. Pseudo-headers of HTTP/2 may be held,
+// and are not written.
 #pragma once
 
 #include <cstddef>

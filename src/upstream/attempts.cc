@@ -230,9 +230,18 @@ net::Task<Result<http::ResponseHead>> Upstream::exchange_once(Round* round, http
   co_return co_await lease->exchange(head, parts, wait);
 }
 
+Result<std::string> Upstream::body_of(const Round& round) {
+  const auto& sending = round.sending;
+  const RenderOptions options{.add_include_usage = sending.add_include_usage,
+                              .prefill_half = sending.prefill_half,
+                              .kv_transfer_params = sending.kv_transfer_params,
+                              .asks_for_transfer = sending.asks_for_transfer};
+  return render_attempt(*sending.exchange, *sending.config, *round.choice.candidate,
+                        round.choice.replica->backend, options);
+}
+
 net::Task<Result<Live>> Upstream::attempt(Round* round) {
   auto& exchange = *round->sending.exchange;
-  const config::Config& config = *round->sending.config;
   const exchange::Candidate& candidate = *round->choice.candidate;
   const discovery::Replica& replica = *round->choice.replica;
   round->endpoint = replica.endpoint;
@@ -240,12 +249,7 @@ net::Task<Result<Live>> Upstream::attempt(Round* round) {
   round->excluded.push_back(&endpoint);
   round->sent = false;
 
-  const RenderOptions options{.add_include_usage = round->sending.add_include_usage,
-                              .prefill_half = round->sending.prefill_half,
-                              .kv_transfer_params = round->sending.kv_transfer_params,
-                              .asks_for_transfer = round->sending.asks_for_transfer};
-  SBX_CO_TRY(const std::string body,
-             render_attempt(exchange, config, candidate, replica.backend, options));
+  SBX_CO_TRY(const std::string body, body_of(*round));
   const HeadInputs inputs{.client = exchange.client,
                           .edits = exchange.edits,
                           .endpoint = exchange.request.endpoint,

@@ -94,6 +94,7 @@ class Upstream {
   struct Round;
   // Sets round->choice. False when nothing is left to try; round->last says how it ended.
   net::Task<bool> choose_next(Round* round);
+  static Result<std::string> body_of(const Round& round);
   net::Task<Result<Live>> attempt(Round* round);
   net::Task<Result<http::ResponseHead>> exchange_once(Round* round, http::Lease* lease,
                                                       std::string_view head, std::string_view body);

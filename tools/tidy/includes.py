@@ -37,7 +37,7 @@ THIRD_PARTY = {
     'dnnl': {'tests'},
     'sys/socket.h': {'src/net', 'tests'},
     'sys/epoll.h': {'src/net', 'tests'},
-    'sys/eventfd.h': {'src/net'},
+    'sys/eventfd.h': {'src/net', 'src/kv'},
     'netinet/': {'src/net', 'tests'},
     'arpa/inet.h': {'src/net', 'src/listener', 'tests'},
     'sys/statvfs.h': {'src/telemetry'},

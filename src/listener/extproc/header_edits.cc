@@ -29,7 +29,7 @@ std::vector<std::string_view> values_of(const http::Headers& headers, std::strin
 // The first field of its name among fields: each name is looked at once.
 bool is_first(const http::Headers& headers, const http::Headers::Field& field) {
   for (const auto& other : headers.fields()) {
-    if (equal_ignore_case(other.name, field.name)) return &other == &field;
+    if (equal_ignore_case(other.name, field.name)) return other.line.data() == field.line.data();
   }
   return false;
 }
