@@ -26,6 +26,9 @@
 namespace signalbox::pipeline {
 namespace {
 
+// What a busy router asks of clients: its queues empty in seconds or not at all.
+constexpr std::chrono::seconds kBusyRetryAfter{1};
+
 // The first candidate is the one that is nearly always used; others go by estimates.
 const discovery::ReplicaGroup* group_of(const exchange::Exchange& exchange,
                                         const discovery::EndpointSet& set) {

@@ -19,6 +19,11 @@ bool is_internal(std::string_view path) {
   return path.starts_with("/sim/") || path == "/health" || path == "/metrics";
 }
 
+// Asked by routers on their own, in between: not what somebody wants to see as the last request.
+bool is_for_routers(const http::RequestHead& head) {
+  return head.method == "GET" && (head.path == "/v1/models" || head.path == "/is_sleeping");
+}
+
 std::optional<Dialect> dialect_of(const http::RequestHead& head) {
   if (head.method != "POST") return std::nullopt;
   if (head.path == "/v1/chat/completions") return Dialect::kChat;
@@ -69,7 +74,7 @@ net::Task<bool> Connection::read_request() {
     }
   }
   if (!co_await read_body(request_->head, &request_->body)) co_return false;
-  if (!is_internal(request_->head.path)) {
+  if (!is_internal(request_->head.path) && !is_for_routers(request_->head)) {
     ++state_.requests;
     state_.last = request_;
   }
