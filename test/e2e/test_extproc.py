@@ -22,7 +22,8 @@ DOOR = ('--extproc-listen', '127.0.0.1:0')
 PATIENT = 'signalbox:\n  encoder: {deadline: 20s}\n'
 MOM = (Path(__file__).resolve().parents[2] / 'examples/mom.yaml').read_text().replace('signalbox:\n', PATIENT)
 MODES = {'buffered': lambda **more: ext_proc(**more),
-         'buffered_partial': lambda **more: ext_proc(request='BUFFERED_PARTIAL', response='STREAMED', **more),
+         'buffered_partial': lambda **more: ext_proc(request='BUFFERED_PARTIAL', response='STREAMED', override=False, **more),
+         'buffered_partial_override': lambda **more: ext_proc(request='BUFFERED_PARTIAL', response='STREAMED', **more),
          'streamed': lambda **more: ext_proc(request='STREAMED', response='STREAMED', **more),
          'streamed_ahead': lambda **more: ext_proc(request='STREAMED', response='STREAMED', override=False,
                                                    send_body_without_waiting_for_header_response=True, **more),
@@ -303,7 +304,7 @@ def test_both_doors_decide_edit_and_explain_the_same(served, gateways):
         seen = None
         if response.status == 200:
             seen = seen_by_engine(served, response.headers)
-            own = ('host', 'traceparent', 'content-length', 'accept-encoding', 'x-ai-eg-model', 'x-selected-model',
+            own = ('host', 'traceparent', 'content-length', 'transfer-encoding', 'accept-encoding', 'x-ai-eg-model', 'x-selected-model',
                    'x-gateway-destination-endpoint', 'x-forwarded-proto', 'x-envoy-expected-rq-timeout-ms', 'x-forwarded-for')
             seen = {'body': seen['body'], 'headers': {name: value for name, value in seen['headers'].items() if name not in own}}
         return response.status, told, seen
