@@ -1,6 +1,7 @@
 """Signalbox behind the real Envoy: every body mode, streams, answers of our own, failures."""
 
 import asyncio
+import itertools
 import json
 import threading
 from pathlib import Path
@@ -295,16 +296,19 @@ def test_both_doors_decide_edit_and_explain_the_same(served, gateways):
               {'model': 'MoM', 'messages': [{'role': 'system', 'content': 's'}, {'role': 'user', 'content': QUESTION}]},
               {'model': 'MoM', 'messages': 'no list'}, {'model': 'nobody', 'messages': []}]
 
+    asked = itertools.count()
+
     def through(port, body):
+        name = f'asked-{next(asked)}'
         response = request(port, 'POST', '/v1/chat/completions', body,
-                           {'x-vsr-debug': 'true', 'x-request-id': 'same', 'user-agent': 'test', 'x-mine': '1'})
+                           {'x-vsr-debug': 'true', 'x-request-id': name, 'user-agent': 'test', 'x-mine': '1'})
         told = {name: value for name, value in response.headers.items()
                 if name.startswith(('x-vsr-', 'x-signalbox-')) and name not in (
                     'x-vsr-destination-endpoint', 'x-signalbox-policy', 'x-signalbox-cached-tokens')}
         seen = None
         if response.status == 200:
-            seen = seen_by_engine(served, response.headers)
-            own = ('host', 'traceparent', 'content-length', 'transfer-encoding', 'accept-encoding', 'x-ai-eg-model', 'x-selected-model',
+            seen = next(one for one in map(programs.last_request, served.engines) if one['headers'].get('x-request-id') == name)
+            own = ('x-request-id', 'host', 'traceparent', 'content-length', 'transfer-encoding', 'accept-encoding', 'x-ai-eg-model', 'x-selected-model',
                    'x-gateway-destination-endpoint', 'x-forwarded-proto', 'x-envoy-expected-rq-timeout-ms', 'x-forwarded-for')
             seen = {'body': seen['body'], 'headers': {name: value for name, value in seen['headers'].items() if name not in own}}
         return response.status, told, seen
