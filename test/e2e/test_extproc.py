@@ -1,6 +1,7 @@
 """Signalbox behind the real Envoy: every body mode, streams, answers of our own, failures."""
 
 import asyncio
+import itertools
 import json
 import threading
 from pathlib import Path
@@ -22,7 +23,8 @@ DOOR = ('--extproc-listen', '127.0.0.1:0')
 PATIENT = 'signalbox:\n  encoder: {deadline: 20s}\n'
 MOM = (Path(__file__).resolve().parents[2] / 'examples/mom.yaml').read_text().replace('signalbox:\n', PATIENT)
 MODES = {'buffered': lambda **more: ext_proc(**more),
-         'buffered_partial': lambda **more: ext_proc(request='BUFFERED_PARTIAL', response='STREAMED', **more),
+         'buffered_partial': lambda **more: ext_proc(request='BUFFERED_PARTIAL', response='STREAMED', override=False, **more),
+         'buffered_partial_override': lambda **more: ext_proc(request='BUFFERED_PARTIAL', response='STREAMED', **more),
          'streamed': lambda **more: ext_proc(request='STREAMED', response='STREAMED', **more),
          'streamed_ahead': lambda **more: ext_proc(request='STREAMED', response='STREAMED', override=False,
                                                    send_body_without_waiting_for_header_response=True, **more),
@@ -188,6 +190,28 @@ def test_token_counts_and_first_tokens_are_recorded_as_at_the_other_door(started
     assert server.metric('signalbox_extproc_streams_open') == 0
 
 
+def test_answers_that_nobody_has_to_read_pass_by_and_the_metric_says_so(started):
+    server = started.server(MOM + '  extproc: {skip_response_body: true}\n', DOOR)
+    front = started.add(gateway(server, [ext_proc()]))
+    plain = chat(front.port, QUESTION)
+    assert plain.status == 200 and plain.json['usage']['total_tokens'] > 0
+    assert plain.headers['x-vsr-selected-decision'] == 'math_decision'
+    programs.wait_until(lambda: server.metric('signalbox_extproc_load_source_total', source='scrape') == 1, 'the record', server)
+    assert server.metric('llm_model_completion_tokens_total') == 0
+    # Streams are read all the same.
+    assert chat(front.port, QUESTION, stream=True).text.rstrip().endswith('[DONE]')
+    programs.wait_until(lambda: server.metric('llm_model_completion_tokens_total') > 0, 'the stream', server)
+
+
+def test_a_late_encoder_degrades_and_never_times_envoy_out(started):
+    server = started.server(MOM.replace('deadline: 20s', 'deadline: 0.001s'), DOOR)
+    front = started.add(gateway(server, [ext_proc(message_timeout='5s')]))
+    answers = [chat(front.port, QUESTION) for _ in range(5)]
+    assert [answer.status for answer in answers] == [200] * 5
+    assert any('x-signalbox-rung' in answer.headers for answer in answers)
+    assert front.stat('message_timeouts') == 0
+
+
 @pytest.mark.parametrize('decision', PROMPTS)
 def test_a_prompt_of_each_domain_goes_to_its_decision(served, gateways, decision):
     response = chat(gateways('buffered').port, PROMPTS[decision])
@@ -294,16 +318,19 @@ def test_both_doors_decide_edit_and_explain_the_same(served, gateways):
               {'model': 'MoM', 'messages': [{'role': 'system', 'content': 's'}, {'role': 'user', 'content': QUESTION}]},
               {'model': 'MoM', 'messages': 'no list'}, {'model': 'nobody', 'messages': []}]
 
+    asked = itertools.count()
+
     def through(port, body):
+        name = f'asked-{next(asked)}'
         response = request(port, 'POST', '/v1/chat/completions', body,
-                           {'x-vsr-debug': 'true', 'x-request-id': 'same', 'user-agent': 'test', 'x-mine': '1'})
+                           {'x-vsr-debug': 'true', 'x-request-id': name, 'user-agent': 'test', 'x-mine': '1'})
         told = {name: value for name, value in response.headers.items()
                 if name.startswith(('x-vsr-', 'x-signalbox-')) and name not in (
                     'x-vsr-destination-endpoint', 'x-signalbox-policy', 'x-signalbox-cached-tokens')}
         seen = None
         if response.status == 200:
-            seen = seen_by_engine(served, response.headers)
-            own = ('host', 'traceparent', 'content-length', 'accept-encoding', 'x-ai-eg-model', 'x-selected-model',
+            seen = next(one for one in map(programs.last_request, served.engines) if one['headers'].get('x-request-id') == name)
+            own = ('x-request-id', 'host', 'traceparent', 'content-length', 'transfer-encoding', 'accept-encoding', 'x-ai-eg-model', 'x-selected-model',
                    'x-gateway-destination-endpoint', 'x-forwarded-proto', 'x-envoy-expected-rq-timeout-ms', 'x-forwarded-for')
             seen = {'body': seen['body'], 'headers': {name: value for name, value in seen['headers'].items() if name not in own}}
         return response.status, told, seen
@@ -372,11 +399,12 @@ def test_a_dead_signalbox_means_what_failure_mode_allow_says(started, fail_open)
     assert response.status == (200 if fail_open else 500)
 
 
-def test_clients_that_leave_are_noticed_and_nothing_stays_behind(started):
+@pytest.mark.parametrize('mode', ['buffered', 'streamed_ahead', 'full_duplex'])
+def test_clients_that_leave_are_noticed_and_nothing_stays_behind(started, mode):
     engine = started.engine('slow', arguments=('--decode-ms', '30', '--tokens', '1000'))
     server = started.server(configs.proxy([engine.port]), DOOR)
     server.engines = [engine.port]
-    front = started.add(gateway(server, [ext_proc()]))
+    front = started.add(gateway(server, [MODES[mode]()]))
 
     async def leave(after_pieces):
         connection = await AsyncConnection.open(front.port)

@@ -242,7 +242,10 @@ void Session::clear_pieces(std::size_t count) {
 void Session::answer_headers_early() {
   ProxyReply reply;
   reply.part = HttpPart::kRequestHeaders;
-  if (modes_.request == BodyMode::kStreamed || modes_.request == BodyMode::kNone) {
+  if (modes_.request != BodyMode::kBuffered) {
+    // Without a word on the route here, BUFFERED_PARTIAL lets the headers go before it clears its choice. Envoy clears
+    // it only together with a change of headers.
+    reply.clear_route_cache = true;
     reply.override_modes = BodyModes{.request = BodyMode::kBuffered, .response = modes_.response};
     reply.headers = stripped_;
     reply.headers.set.emplace_back("accept-encoding", kIdentity);
@@ -294,7 +297,8 @@ void Session::send_held(Carried request, HeaderEdits edits) {
     clear_pieces(pieces_unanswered_ - 1);
     reply = {};
     request.body_changed = true;
-  } else if (modes_.request == BodyMode::kBuffered && request.body_changed) {
+  } else if (request.body_changed && !routed_early_ &&
+             (modes_.request == BodyMode::kBuffered || request_headers_.has("content-length"))) {
     reply.headers.set.emplace_back("content-length", std::to_string(request.body.size()));
   }
   reply.part = HttpPart::kRequestBody;

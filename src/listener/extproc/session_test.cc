@@ -255,6 +255,7 @@ TEST_F(SessionTest, AStreamedBodyIsAskedForWholeAndTakenWholeIfEnvoyAgrees) {
   EXPECT_EQ(link_.reply(0).override_modes->request, BodyMode::kBuffered);
   EXPECT_EQ(link_.reply(0).override_modes->response, BodyMode::kStreamed);
   EXPECT_EQ(set_value(0, "accept-encoding"), "identity");
+  EXPECT_TRUE(link_.reply(0).clear_route_cache);
   EXPECT_TRUE(removes(0, "x-gateway-destination-endpoint"));
   give_body({"whole"});
   EXPECT_EQ(link_.answers.size(), 2U);
