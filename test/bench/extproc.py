@@ -105,7 +105,7 @@ def main():
         server, door = start_signalbox(bench, config(example, engines))
         clusters = [envoy_proxy.cluster('engines', engines), envoy_proxy.cluster('nothing', [nothing_port], http2=True),
                     envoy_proxy.cluster('signalbox', [door], http2=True)]
-        fronts = Fronts(bench, options.envoy)
+        fronts = Fronts(bench, options.envoy.resolve())
 
         def headers_only(to):
             return [envoy_proxy.ext_proc(to, request='NONE', response='NONE', override=False)]

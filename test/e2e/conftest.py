@@ -1,10 +1,15 @@
 """Fixtures of the end-to-end tests. SIGNALBOX_BINARY names the binary under test; ./dev test sets it."""
 
+import os
 import re
+import sys
 
 import pytest
 
 import programs
+
+# Envoy's API lies in an environment of its own (envoy_api_requirements.txt) and comes last, so that it hides nothing.
+sys.path.append(os.environ.get('SIGNALBOX_ENVOY_API', ''))
 
 
 def pytest_addoption(parser):

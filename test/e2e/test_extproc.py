@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 import configs
+import envoy_process
 import envoy_proxy
 import programs
 from envoy_proxy import configuration, destination_cluster, duplex, ext_proc, route
 from http_client import AsyncConnection, chat, get, post_bytes, request
 from test_founding import PROMPTS, QUESTION
 
-if not envoy_proxy.BINARY:
+if not envoy_process.BINARY:
     pytest.fail('SIGNALBOX_ENVOY names no binary; ./dev test sets it', pytrace=False)
 
 DOOR = ('--extproc-listen', '127.0.0.1:0')
@@ -39,7 +40,7 @@ def gateway(server, filters, routes=None, clusters=(), **more):
     routes = routes or [route('chosen', headers={'x-ai-eg-model': name})
                         for name in ('math-expert', 'law-expert', 'general-expert', 'science-expert', 'social-expert',
                                      'humanities-expert', 'base-model')] + [route('engines')]
-    return envoy_proxy.Envoy(configuration(filters, routes, [entry for entry in clusters if entry.get(
+    return envoy_process.Envoy(configuration(filters, routes, [entry for entry in clusters if entry.get(
         'type') == 'ORIGINAL_DST' or entry['load_assignment']['endpoints'][0]['lb_endpoints']], **more))
 
 
@@ -206,8 +207,14 @@ def test_answers_that_nobody_has_to_read_pass_by_and_the_metric_says_so(started)
 def test_a_late_encoder_degrades_and_never_times_envoy_out(started):
     server = started.server(MOM.replace('deadline: 20s', 'deadline: 0.001s'), DOOR)
     front = started.add(gateway(server, [ext_proc(message_timeout='5s')]))
-    answers = [chat(front.port, QUESTION) for _ in range(5)]
-    assert [answer.status for answer in answers] == [200] * 5
+    long = ' '.join(PROMPTS.values()) * 30  # tens of milliseconds of the encoder each
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(chat(front.port, long))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [answer.status for answer in answers] == [200] * 8
     assert any('x-signalbox-rung' in answer.headers for answer in answers)
     assert front.stat('message_timeouts') == 0
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import envoy_proxy
+import envoy_process
 import gateway
 import programs
 from http_client import chat, get
@@ -36,7 +36,7 @@ class Chain:
         self.double = gateway.AiGateway()
         places = {ENGINE_HOST: self.engine.port, processor_host: self.server.ports['extproc']}
         config = gateway.translate(objects, places, self.double.port, self.server.ports['extproc'])
-        self.front = started.add(envoy_proxy.Envoy(config))
+        self.front = started.add(envoy_process.Envoy(config))
 
 
 def published_path(started):
@@ -132,7 +132,7 @@ def test_envoy_accepts_what_emit_writes(started, tmp_path):
     server = started.server(MOM, DOOR)
     path = tmp_path / 'envoy.yaml'
     path.write_text(emit('envoy', '--ports-file', str(server.ports_path), '--listen', '0', '--admin', '0'))
-    check = subprocess.run([envoy_proxy.BINARY, '--mode', 'validate', '-c', str(path)], capture_output=True, text=True,
+    check = subprocess.run([envoy_process.BINARY, '--mode', 'validate', '-c', str(path)], capture_output=True, text=True,
                            check=False, timeout=60)
     assert check.returncode == 0, check.stderr
     assert 'chosen-replica' in path.read_text()

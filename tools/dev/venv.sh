@@ -6,6 +6,8 @@ python_base() {
 
 # The real Envoy, for tests, benchmarks and ./dev run --envoy; prints the path of its binary.
 envoy_ready() { venv_ready envoy "$ROOT/test/e2e/envoy_requirements.txt"; }
+envoy_api_ready() { venv_ready envoy-api "$ROOT/test/e2e/envoy_api_requirements.txt"; }
+envoy_api() { find "$CACHE/envoy-api/lib" -name site-packages -type d -print -quit; }
 envoy_binary() { find "$CACHE/envoy/lib" -path '*/envoy/_bin/envoy' -type f -print -quit; }
 
 # venv_ready NAME REQUIREMENTS_FILE: makes .cache/NAME with exactly those packages; nothing to do when the file is the same.
