@@ -100,15 +100,15 @@ inline constexpr std::size_t kKvRanksMax = 64;              // data-parallel ran
 inline constexpr std::size_t kKvMessageBytesMax = 32 << 20;  // one ZeroMQ message
 inline constexpr std::size_t kKvHashBytesMax = 64;           // an engine's own name of a block
 inline constexpr std::size_t kKvReplayBatchesMax = 20'000;   // asked for at a time
-inline constexpr std::size_t kKvPendingMax = 256 << 10;      // blocks that are being computed, per core
-inline constexpr std::size_t kKvBlockSizesMax = 8;           // of the engines of one model
+inline constexpr std::size_t kKvPendingMax = 256 << 10;  // blocks that are being computed, per core
+inline constexpr std::size_t kKvBlockSizesMax = 8;       // of the engines of one model
 inline constexpr int kKvReceiveQueueMax = 10'000;    // messages that wait for us; more are replayed
 inline constexpr std::size_t kMsgpackDepthMax = 16;  // arrays and maps inside one another
 // Prompts as token ids.
-inline constexpr std::size_t kPromptTokensMax = 4 << 20;         // of one prompt
-inline constexpr std::size_t kTokenCacheBytesMax = 16 << 20;     // per core
+inline constexpr std::size_t kPromptTokensMax = 4 << 20;          // of one prompt
+inline constexpr std::size_t kTokenCacheBytesMax = 16 << 20;      // per core
 inline constexpr std::size_t kTokenizeAnswerBytesMax = 32 << 20;  // an engine's /tokenize
-inline constexpr std::size_t kTokenizeCallsMax = 64;             // at a time, per core
+inline constexpr std::size_t kTokenizeCallsMax = 64;              // at a time, per core
 // Disaggregated prefill: what a prefill engine answers is read whole.
 inline constexpr std::size_t kPrefillAnswerBytesMax = 4 << 20;
 inline constexpr int kPrefillAttemptsMax = 2;

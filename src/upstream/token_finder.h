@@ -78,8 +78,8 @@ class TokenFinder {
     std::shared_ptr<const discovery::EndpointSet> set;
     std::size_t candidate = 0;  // of exchange.candidates; its tokens are wanted
   };
-  // Writes exchange->tokens. Never fails: without ids the source is kNone, which is counted, and logged once a model
-  // and core.
+  // Writes exchange->tokens. Never fails: without ids the source is kNone, which is counted, and logged once a model and
+  // core.
   net::Task<void> find(exchange::Exchange* exchange, Query query);
   // Ends what was begun beside requests.
   net::Task<void> stop();
