@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "encoder/bert.h"
 #include "encoder/number_format.h"
 #include "json/document.h"
@@ -62,11 +63,10 @@ Result<void> run(const std::string& directory, std::size_t state, std::size_t to
 }  // namespace signalbox
 
 int main(int argc, char** argv) {
-  const auto done =
-      argc == 4 ? signalbox::run(argv[1], std::strtoul(argv[2], nullptr, 10),
-                                 std::strtoul(argv[3], nullptr, 10))
-                : signalbox::fail(signalbox::Code::kInvalidArgument,
-                                  "usage: token_states ENCODER_DIR STATE TOKENS");
+  const auto done = argc == 4 ? signalbox::run(argv[1], signalbox::parse_uint(argv[2]).value_or(0),
+                                               signalbox::parse_uint(argv[3]).value_or(0))
+                              : signalbox::fail(signalbox::Code::kInvalidArgument,
+                                                "usage: token_states ENCODER_DIR STATE TOKENS");
   if (done) return 0;
   fmt::print(stderr, "token_states: {}\n", done.error().message);
   return 1;

@@ -23,7 +23,8 @@ class WordModel {
   // Probability of each label, sum 1. Looks at the first limits::kEncoderTokensMax words and marks. Cost: about 20 ns a feature.
   std::vector<float> classify(std::string_view text) const;
 
-  // The hashes of a text's features, in order and with repetitions: each word in lower case (ASCII), each mark, each pair of
+  // The hashes of a text's features, in order and with repetitions: each word in lower case (ASCII), each mark, each pair
+  // of
   // neighbours, the first five code points of longer words, and of words in Chinese characters and the like each pair of
   // characters. As train/heads.py has them.
   static std::vector<std::uint32_t> features(std::string_view text);

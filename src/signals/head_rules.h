@@ -3,8 +3,8 @@
 // decides. The heads are English: of a text in another language only a finding of the jailbreak head counts, everything
 // else fails.
 //
-// A jailbreak rule may compare with its own patterns instead (contrastive) or as well (hybrid: either finds), and a complexity
-// rule with hard and easy candidates: then the difference of the similarities decides (contrast.h), in any language.
+// A jailbreak rule may compare with its own patterns instead (contrastive) or as well (hybrid: either finds), and a
+// complexity rule with hard and easy candidates: then the difference of the similarities decides (contrast.h), in any language.
 #pragma once
 
 #include <cstdint>
