@@ -63,12 +63,10 @@ Result<void> run(const std::string& directory, std::size_t state, std::size_t to
 }  // namespace signalbox
 
 int main(int argc, char** argv) {
-  const auto state = signalbox::parse_uint(argc == 4 ? argv[2] : "");
-  const auto tokens = signalbox::parse_uint(argc == 4 ? argv[3] : "");
-  const auto done = state && tokens
-                        ? signalbox::run(argv[1], *state, *tokens)
-                        : signalbox::fail(signalbox::Code::kInvalidArgument,
-                                          "usage: token_states ENCODER_DIR STATE TOKENS");
+  const auto done = argc == 4 ? signalbox::run(argv[1], signalbox::parse_uint(argv[2]).value_or(0),
+                                               signalbox::parse_uint(argv[3]).value_or(0))
+                              : signalbox::fail(signalbox::Code::kInvalidArgument,
+                                                "usage: token_states ENCODER_DIR STATE TOKENS");
   if (done) return 0;
   fmt::print(stderr, "token_states: {}\n", done.error().message);
   return 1;

@@ -81,8 +81,8 @@ void print(const encoder::Encoder& encoder, const encoder::Analysis& analysis, D
       R"({{"label":{},"confidence":{:.4f},"probabilities":{{{}}},"tasks":{{{}}},"passes":{:.2f},"tokens_seen":{},"tokens_total":{},"time_ms":{:.2f}}})"
       "\n",
       json::quote(labels[static_cast<std::size_t>(best.index)]), best.probability, probabilities,
-      tasks_json(encoder, analysis), analysis.passes_used, analysis.tokens_seen, analysis.tokens_total,
-      milliseconds(time));
+      tasks_json(encoder, analysis), analysis.passes_used, analysis.tokens_seen,
+      analysis.tokens_total, milliseconds(time));
 }
 
 }  // namespace

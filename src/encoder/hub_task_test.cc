@@ -21,7 +21,8 @@ Error error_of(const HubTask& task) {
 }
 
 TEST(HubModel, JudgesTheDomainInPlaceOfTheHeadAndWithoutAPassOfTheBase) {
-  for (const char* name : {"bert_sequence", "bert_lora", "modern_bert_sequence", "qwen3_lora"}) {
+  for (const char* name :
+       {"bert_sequence", "bert_lora", "modern_bert_sequence", "qwen3_sequence"}) {
     const std::vector<HubTask> tasks{{.task = Task::kDomain, .directory = hub(name)}};
     auto encoder = Encoder::load(testing::tiny_directory(), "/nonexistent", {}, tasks);
     ASSERT_TRUE(encoder) << name << ": " << encoder.error().message;

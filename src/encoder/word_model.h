@@ -20,13 +20,13 @@ class WordModel {
   static Result<WordModel> read(const Safetensors& file, std::size_t labels);
 
   bool empty() const { return bias_.empty(); }
-  // Probability of each label, sum 1. Looks at the first limits::kEncoderTokensMax words and marks. Cost: about
-  // 20 ns a feature.
+  // Probability of each label, sum 1. Looks at the first limits::kEncoderTokensMax words and marks. Cost: about 20 ns a
+  // feature.
   std::vector<float> classify(std::string_view text) const;
 
-  // The hashes of a text's features, in order and with repetitions: each word in lower case (ASCII), each mark, each pair of
-  // neighbours, the first five code points of longer words, and of words in Chinese characters and the like each pair of
-  // characters. As train/heads.py has them.
+  // The hashes of a text's features, in order and with repetitions: each word in lower case (ASCII), each mark, each pair
+  // of neighbours, the first five code points of longer words, and of words in Chinese characters and the like each pair
+  // of characters. As train/heads.py has them.
   static std::vector<std::uint32_t> features(std::string_view text);
 
  private:

@@ -41,7 +41,7 @@ def asked_alone(directory):
     return json.loads(run.stdout)['probabilities']
 
 
-@pytest.mark.parametrize('name', ['bert_sequence', 'modern_bert_sequence', 'qwen3_lora', 'qwen3_label_tokens'])
+@pytest.mark.parametrize('name', ['bert_sequence', 'modern_bert_sequence', 'qwen3_sequence', 'qwen3_label_tokens'])
 def test_a_domain_model_judges_requests(started, name):
     server = started.server(config({'classifier': {'domain': {'model_id': str(HUB / name)}}}))
     body = {'text': TEXT, 'options': {'return_probabilities': True}}
