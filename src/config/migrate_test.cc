@@ -49,6 +49,10 @@ Config meaning(const Config& config) {
   out.generation = Generation::kCanonicalV03;
   forget_all(out.providers.models);
   forget_lines(out.routing);
+  for (HubModel* model : {&out.hub_models.domain, &out.hub_models.prompt_guard, &out.hub_models.pii,
+                          &out.hub_models.fact_check, &out.hub_models.feedback}) {
+    model->line = 0;
+  }
   for (auto& recipe : out.recipes) forget_lines(recipe.routing);
   return out;
 }

@@ -4,7 +4,8 @@
 // else fails.
 //
 // A jailbreak rule may compare with its own patterns instead (contrastive) or as well (hybrid: either finds), and a
-// complexity rule with hard and easy candidates: then the difference of the similarities decides (contrast.h), in any language.
+// complexity rule with hard and easy candidates: then the difference of the similarities decides (contrast.h), in any
+// language.
 #pragma once
 
 #include <cstdint>

@@ -345,14 +345,23 @@ const Schema& jailbreak_schema() {
 
 // Example texts of one side of a complexity rule.
 template <auto Member>
-const Schema& candidates_schema() {
-  static const Schema schema = [] {
-    Schema built = known_schema("Candidates");
-    built.name = "routing.signals.complexity[].candidates";
-    for (Field& field : built.fields) field.feature = "complexity of images";
-    replace_row(built, row<Member>("candidates", "Example texts."));
-    return built;
-  }();
+Schema candidates(const char* name) {
+  Schema built = known_schema("Candidates");
+  built.name = name;
+  for (Field& field : built.fields) field.feature = "complexity of images";
+  replace_row(built, row<Member>("candidates", "Example texts."));
+  return built;
+}
+
+const Schema& hard_schema() {
+  static const Schema schema =
+      candidates<&HeadRule::positive_examples>("routing.signals.complexity[].hard");
+  return schema;
+}
+
+const Schema& easy_schema() {
+  static const Schema schema =
+      candidates<&HeadRule::negative_examples>("routing.signals.complexity[].easy");
   return schema;
 }
 
@@ -387,9 +396,9 @@ const Schema& complexity_schema() {
   static const Schema schema = [] {
     Schema built = head_rule("routing.signals.complexity[]", "ComplexityRule",
                              "Name used in rules, with :easy, :medium or :hard behind it.");
-    replace_row(built, group("hard", candidates_schema<&R::positive_examples>,
+    replace_row(built, group("hard", hard_schema,
                              "Hard prompts to compare with instead of asking the classifier."));
-    replace_row(built, group("easy", candidates_schema<&R::negative_examples>,
+    replace_row(built, group("easy", easy_schema,
                              "Easy prompts to compare with."));
     built.after = [](Reader& reader, const Node& node, void* object) {
       const auto& rule = *static_cast<R*>(object);
