@@ -137,8 +137,8 @@ const Client* AccessTable::find(std::string_view key) const {
 }
 
 Admission AccessTable::in_name_of(std::string_view name) const {
-  const auto client = std::ranges::find_if(
-      clients_, [&](const Client& known) { return known.key.name == name; });
+  const auto client =
+      std::ranges::find_if(clients_, [&](const Client& known) { return known.key.name == name; });
   if (client == clients_.end()) return {};
   client->usage->running.fetch_add(1, std::memory_order_relaxed);
   return Admission(&*client);
