@@ -81,8 +81,8 @@ inline constexpr std::size_t kClientKeysMax = 10'000;  // signalbox.access.keys
 // Files and batches.
 inline constexpr std::size_t kStoredFilesMax = 10'000;
 inline constexpr std::size_t kStoredFileBytesMax = 512 << 20;  // default of files.file_bytes_max
-inline constexpr std::size_t kStoredFilesBytesMax =
-    std::size_t{10} << 30;  // default of files.total_bytes_max
+inline constexpr std::size_t kStoredFilesBytesMax = std::size_t{10}
+                                                    << 30;  // default of files.total_bytes_max
 inline constexpr std::size_t kBatchesMax = 10'000;  // remembered; the oldest finished go first
 inline constexpr std::size_t kBatchRequestsMax = 50'000;  // lines of one batch, as at OpenAI
 inline constexpr std::size_t kBatchLineBytesMax = 4 << 20;
