@@ -121,7 +121,8 @@ void InFlight::end() {
     endpoint_->state_.decoding.fetch_sub(1, std::memory_order_relaxed);
   drop_prompt();
   if (std::exchange(trial_, false)) endpoint_->end_trial();
-  endpoint_->state_.in_flight.fetch_sub(1, std::memory_order_relaxed);
+  if (endpoint_->state_.in_flight.fetch_sub(1, std::memory_order_relaxed) == 1)
+    endpoint_->load_.idle();
   endpoint_.reset();
 }
 

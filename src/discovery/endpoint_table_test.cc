@@ -136,6 +136,22 @@ TEST(EndpointTable, ReliabilityOfTheModelOverridesTheGeneralSettings) {
   EXPECT_EQ(set->find("c")->policy, config::BalancerPolicy::kAuto);
 }
 
+// The next turn of a conversation comes a moment after the answer, and must not flee from a prompt long done.
+TEST(InFlightCount, AnswersInOnePieceHideNothingOnceTheyHaveCome) {
+  index::PrefixIndex prefixes;
+  const auto target = std::make_shared<Endpoint>(
+      "http://one:8000", net::Address{"one", 8000, false}, "", prefixes.add_engine(100));
+  const TimePoint now = at(seconds(1));
+  const Work work{.prefill_tokens = 5000, .streams = false, .sent_at = now};
+  InFlight first(target, work, false);
+  InFlight second(target, work, false);
+  EXPECT_GT(target->load().view(now).backlog_tokens, 9000);
+  first.end();
+  EXPECT_GT(target->load().view(now).backlog_tokens, 9000) << "which of the two is not known";
+  second.end();
+  EXPECT_EQ(target->load().view(now).backlog_tokens, 0);
+}
+
 TEST(InFlightCount, ReturnsToZeroWhateverPathTheRequestTakes) {
   index::PrefixIndex prefixes;
   const auto target = std::make_shared<Endpoint>(

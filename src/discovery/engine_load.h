@@ -67,6 +67,8 @@ class EngineLoad {
   void first_token(std::int64_t tokens, TimePoint sent_at, TimePoint now);
   // It ended without one.
   void dropped(std::int64_t tokens);
+  // No request of this router is left: nothing can be hidden in answers in one piece.
+  void idle() { hidden_until_.store(0, std::memory_order_relaxed); }
   // New figures; `own` requests of this router were in flight at that moment.
   void scraped(const EngineFigures& figures, double own);
 
