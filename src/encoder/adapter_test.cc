@@ -105,7 +105,8 @@ TEST(Adapter, ChangesNothingBelowItAndSomethingAbove) {
   const auto top = load_top(base, Update().bytes());
   ASSERT_TRUE(top) << top.error().message;
   BertScratch scratch;
-  base.forward(kIds, scratch, std::vector<std::size_t>{1});
+  const std::vector<std::size_t> kept{1};  // forward_top() looks at it again
+  base.forward(kIds, scratch, kept);
   const auto before = means(scratch);
   base.forward_top(*top, kIds.size(), 0, scratch);
   const auto after = means(scratch);
