@@ -113,6 +113,7 @@ def test_later_turns_do_not_wait_for_tokenize(started):
     server, engines = start(started)
     messages = [{'role': 'user', 'content': LONG}]
     first = post_messages(server, messages)
+    wait_until(lambda: blocks(server) > 50, 'the events', server)  # the next turn may come to another core
     messages += [{'role': 'assistant', 'content': first.json['choices'][0]['message']['content']},
                  {'role': 'user', 'content': 'And then?'}]
     for engine in engines:

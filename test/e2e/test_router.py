@@ -108,7 +108,8 @@ def test_the_routing_line_can_be_read_by_the_replaced_routers_tests(started):
         assert url in urls
         by_user.setdefault(session, set()).add(url)
     assert len(by_user['ann']) == 1 and len(by_user['bob']) == 1
-    assert lines[-1][:2] == ('my-id', 'None')
+    # Each core writes its own lines, so those of two cores may change places.
+    assert ('my-id', 'None') in [line[:2] for line in lines]
 
 
 def test_a_session_id_cannot_break_the_line(started):
