@@ -15,7 +15,8 @@ def kv_events(engines, **more):
         f'\n      "127.0.0.1:{engine.port}": {{endpoint: "{engine.ports["kv_events"][0]["endpoint"]}", '
         f'replay_endpoint: "{engine.ports["kv_events"][0]["replay_endpoint"]}"}}' for engine in engines)
     settings = ''.join(f'\n    {key}: {value}' for key, value in more.items())
-    return f'  kv_events:\n    enabled: true{settings}\n    engines:{publishers}\n'
+    # One core: what a core learns of a conversation is its own.
+    return f'  io_threads: 1\n  kv_events:\n    enabled: true{settings}\n    engines:{publishers}\n'
 
 
 def start(started, count=3, policy='kv_aware', engine_arguments=(), **more):
