@@ -72,8 +72,7 @@ TEST(MessageWriter, PseudoHeadersOfHttp2AreHeldButNotWritten) {
   append_request_head(request, {.method = "GET", .target = "/", .host = "h"}, headers, {});
   EXPECT_EQ(request, "GET / HTTP/1.1\r\nHost: h\r\nx-a: 1\r\n\r\n");
   std::string response;
-  append_response_head(response, {.status = 204}, headers,
-                       {});
+  append_response_head(response, {.status = 204}, headers, {});
   EXPECT_EQ(response, "HTTP/1.1 204 No Content\r\nx-a: 1\r\n\r\n");
 }
 

@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "base/log.h"
-#include "net/network.h"
 #include "net/lookup.h"
+#include "net/network.h"
 #include "net/socket.h"
 #include "net/tls.h"
 

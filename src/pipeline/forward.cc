@@ -59,8 +59,6 @@ bool is_disaggregated(const exchange::Exchange& exchange, const discovery::Endpo
 // Only where the configuration says how much an engine takes; elsewhere engines queue for themselves.
 net::Task<Result<void>> Pipeline::wait_for_room(Flow* flow) {
   const config::Queue& queue = flow->config().own.queue;
-  flow->set = endpoints_.set();
-  if (queue.engine_requests_max <= 0) co_return Result<void>{};
   const auto has_room = [flow, this, most = queue.engine_requests_max] {
     flow->set = endpoints_.set();  // engines may have come while it waited
     return balancer::has_room(flow->exchange.candidates, *flow->set, most, loop_.now());
@@ -80,7 +78,8 @@ net::Task<Result<void>> Pipeline::forward(Flow* flow) {
   flow->moments.routed_at = loop_.now();
   const telemetry::InFlight in_flight(
       services_.instruments.inflight.with(exchange.candidates.front().public_name));
-  SBX_CO_CHECK_OK(co_await wait_for_room(flow));
+  flow->set = endpoints_.set();
+  if (config.own.queue.engine_requests_max > 0) SBX_CO_CHECK_OK(co_await wait_for_room(flow));
   const auto& set = flow->set;
   const bool add_usage = exchange.request.stream && !exchange.request.include_usage;
   // Policies that go by what engines hold of the prompt need to know it as they do.

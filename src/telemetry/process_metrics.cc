@@ -51,7 +51,7 @@ std::optional<double> open_files() {
   return static_cast<double>(std::distance(begin(files), end(files)));
 }
 
-// Share of processor time not idle since the call before; the first call has nothing to compare with.
+// Share of processor time not idle since the call before.
 class MachineCpu {
  public:
   std::optional<double> percent() {
@@ -66,15 +66,18 @@ class MachineCpu {
       total += value;
       if (i == 3 || i == 4) idle += value;
     }
-    const double total_before = std::exchange(total_, total);
-    const double idle_before = std::exchange(idle_, idle);
-    if (total_before <= 0 || total <= total_before) return std::nullopt;
-    return 100.0 * (1.0 - (idle - idle_before) / (total - total_before));
+    // Two scrapes in one tick of the kernel's clock see the same; the first of all goes by the time since the machine began.
+    if (total <= total_) return percent_;
+    percent_ = 100.0 * (1.0 - (idle - idle_) / (total - total_));
+    total_ = total;
+    idle_ = idle;
+    return percent_;
   }
 
  private:
   double total_ = 0;
   double idle_ = 0;
+  std::optional<double> percent_;
 };
 
 std::optional<double> memory_percent() {

@@ -398,8 +398,7 @@ const Schema& complexity_schema() {
                              "Name used in rules, with :easy, :medium or :hard behind it.");
     replace_row(built, group("hard", hard_schema,
                              "Hard prompts to compare with instead of asking the classifier."));
-    replace_row(built, group("easy", easy_schema,
-                             "Easy prompts to compare with."));
+    replace_row(built, group("easy", easy_schema, "Easy prompts to compare with."));
     built.after = [](Reader& reader, const Node& node, void* object) {
       const auto& rule = *static_cast<R*>(object);
       if (rule.positive_examples.empty() == rule.negative_examples.empty()) return;
