@@ -84,7 +84,7 @@ test_table() {
 test_ctest() {
   local preset=$1 filter=$2 run=()
   export SIGNALBOX_ENCODER_DIR=${SIGNALBOX_ENCODER_DIR:-$ENCODER_DIR}
-  export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1} TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1}
+  export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1} TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:suppressions=$ROOT/tools/dev/tsan.supp}
   # g++ 12's TSan needs the old address layout; newer kernels randomise more than it can map.
   if [[ $preset == tsan ]] && setarch "$(uname -m)" -R true 2>/dev/null; then run=(setarch "$(uname -m)" -R); fi
   local arguments=(--build "$ROOT/build/$preset" --results "$RESULTS/$preset" --jobs "$(nproc)")
