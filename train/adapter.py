@@ -4,8 +4,8 @@
     python3 -m venv .venv && .venv/bin/pip install -r train/requirements.txt -r train/requirements-torch.txt
     .venv/bin/python train/adapter.py NAME --data ../shared/data
 
-NAME is a key of ADAPTERS. Writes models/NAME.adapter.safetensors and, for each of its tasks, .cache/train/adapted/TASK.npz, which
-train/text_head.py mixes into the task's head. The layers below the adapted ones stay frozen: their states come once from our
+NAME is a key of ADAPTERS. Writes .cache/train/adapted/NAME.safetensors, in the form of models/adapters/, and beside it what its heads
+say of each row. No shipped head reads an adapter: train/text_head.py does not take these. The layers below the adapted ones stay frozen: their states come once from our
 own encoder (train/token_states.cc), in the number format that is shipped. The same seed, data and machine give the same
 adapter. On two cores: 10 to 15 minutes.
 """

@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "base/limits.h"
+#include "index/halving.h"
 
 namespace signalbox::index {
 namespace {
@@ -223,28 +224,10 @@ std::uint32_t KvIndex::probe(std::uint64_t name, std::uint8_t tiers, std::size_t
   return holders;
 }
 
-// As in PrefixIndex: engines that end between two probes are as many as the probes' counts differ by.
 void KvIndex::match_tier(std::size_t tier, std::uint32_t block_tokens, KvMatches& out) const {
-  struct Gap {
-    std::uint32_t low, low_holders, high, high_holders;
-  };
-  const auto probe_at = [&](std::uint32_t i) {
+  probe_by_halves(out.names_.size(), [&](std::uint32_t i) {
     return probe(out.names_[i], up_to(tier), tier, (i + 1) * block_tokens, out);
-  };
-  const auto last = static_cast<std::uint32_t>(out.names_.size() - 1);
-  const std::uint32_t first_holders = probe_at(0);
-  if (first_holders == 0 || last == 0) return;
-  std::array<Gap, 64> gaps;  // halves are pushed in turn, so at most one gap waits per halving
-  std::size_t waiting = 0;
-  gaps[waiting++] = {0, first_holders, last, probe_at(last)};
-  while (waiting > 0) {
-    const Gap gap = gaps[--waiting];
-    if (gap.low_holders <= gap.high_holders || gap.high - gap.low < 2) continue;
-    const std::uint32_t middle = gap.low + (gap.high - gap.low) / 2;
-    const std::uint32_t holders = probe_at(middle);
-    gaps[waiting++] = {gap.low, gap.low_holders, middle, holders};
-    gaps[waiting++] = {middle, holders, gap.high, gap.high_holders};
-  }
+  });
 }
 
 void KvIndex::match(std::span<const std::uint32_t> tokens, KvState root, std::uint32_t block_tokens,

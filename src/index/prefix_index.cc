@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "base/limits.h"
+#include "index/halving.h"
 
 namespace signalbox::index {
 namespace {
@@ -54,26 +55,8 @@ std::uint32_t PrefixIndex::probe(BlockHash hash, std::uint32_t blocks, Matches& 
 
 void PrefixIndex::match(std::span<const BlockHash> chain, std::uint64_t salt, Matches& out) const {
   out.clear();
-  if (chain.empty()) return;
-  // Engines that end between two probes are as many as the probes' counts differ by.
-  struct Gap {
-    std::uint32_t low, low_holders, high, high_holders;
-  };
-  const auto probe_at = [&](std::uint32_t i) { return probe(salted(chain[i], salt), i + 1, out); };
-  const auto last = static_cast<std::uint32_t>(chain.size() - 1);
-  const std::uint32_t first_holders = probe_at(0);
-  if (first_holders == 0 || last == 0) return;
-  std::array<Gap, 64> gaps;  // halves are pushed in turn, so at most one gap waits per halving
-  std::size_t waiting = 0;
-  gaps[waiting++] = {0, first_holders, last, probe_at(last)};
-  while (waiting > 0) {
-    const Gap gap = gaps[--waiting];
-    if (gap.low_holders <= gap.high_holders || gap.high - gap.low < 2) continue;
-    const std::uint32_t middle = gap.low + (gap.high - gap.low) / 2;
-    const std::uint32_t holders = probe_at(middle);
-    gaps[waiting++] = {gap.low, gap.low_holders, middle, holders};
-    gaps[waiting++] = {middle, holders, gap.high, gap.high_holders};
-  }
+  probe_by_halves(chain.size(),
+                  [&](std::uint32_t i) { return probe(salted(chain[i], salt), i + 1, out); });
 }
 
 void PrefixIndex::insert(std::span<const BlockHash> chain, std::uint64_t salt,

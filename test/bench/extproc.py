@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import mom
 import programs
 from report import Report, median
 
@@ -22,22 +23,11 @@ SIZE = 25  # copies: a body of about 1 KB
 
 
 def body(model):
-    return json.dumps({'model': model, 'max_tokens': 16,
-                       'messages': [{'role': 'user', 'content': TEXT * SIZE}]}).encode()
+    return mom.body(model, TEXT * SIZE)
 
 
 def config(source, ports):
-    backends = ''.join(f'\n        - {{name: r{i}, endpoint: "127.0.0.1:{port}", weight: 1}}' for i, port in enumerate(ports))
-    text = source.read_text()
-    text = text.replace('      reasoning_family: qwen3\n', f'      reasoning_family: qwen3\n      backend_refs:{backends}\n', 1)
-    head, _, _ = text.partition('\nsignalbox:')
-    return head + '''
-signalbox:
-  io_threads: 1
-  access_log: {enabled: false}
-  encoder: {threads: 1}
-  extproc: {enabled: true, address: 127.0.0.1, port: 0}
-'''
+    return mom.config(source, ports) + '  extproc: {enabled: true, address: 127.0.0.1, port: 0}\n'
 
 
 class Fronts:
