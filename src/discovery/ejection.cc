@@ -21,11 +21,14 @@ Duration ejection_length(Duration first, int count) {
   return first * std::min<std::int64_t>(factor, limits::kEjectionGrowthMax);
 }
 
-}  // namespace
+std::size_t ejected_max(std::size_t total, int percent, Outcome outcome) {
+  if (percent <= 0) return 0;
+  if (outcome == Outcome::kUnreachable) return total;
+  return std::max<std::size_t>(1, total * static_cast<std::size_t>(std::min(percent, 100)) / 100);
+}
 
 // Groups of one are left out of account: there the balancer's panic mode keeps using the endpoint anyway.
-bool EndpointTable::may_eject(const EndpointSet& set, const EndpointEntry& entry,
-                              TimePoint now) const {
+bool may_eject(const EndpointSet& set, const EndpointEntry& entry, Outcome outcome, TimePoint now) {
   bool has_peers = false;
   for (const std::size_t index : entry.groups) {
     const auto& replicas = set.groups()[index].replicas;
@@ -45,22 +48,25 @@ bool EndpointTable::may_eject(const EndpointSet& set, const EndpointEntry& entry
     }
     if (total < 2) continue;
     has_peers = true;
-    const auto percent =
-        static_cast<std::size_t>(std::clamp(entry.health.ejected_percent_max, 0, 100));
-    const std::size_t allowed = percent == 0 ? 0 : std::max<std::size_t>(1, total * percent / 100);
-    if (usable_others == 0 || ejected_others + 1 > allowed) return false;
+    if (usable_others == 0) return false;
+    const int percent = entry.health.ejected_percent_max;
+    if (ejected_others + 1 > ejected_max(total, percent, outcome)) return false;
   }
   return has_peers;
 }
 
-Transition EndpointTable::eject(const EndpointSet& set, const EndpointEntry& entry, TimePoint now) {
+}  // namespace
+
+Transition EndpointTable::eject(const EndpointSet& set, const EndpointEntry& entry, Outcome outcome,
+                                TimePoint now) {
   const std::scoped_lock lock(ejection_mutex_);
   Endpoint& endpoint = *entry.endpoint;
   auto& state = endpoint.state_;
   const Service service = endpoint.service(now);
   if (service == Service::kEjected) return Transition::kNone;  // another core was first
   // A half-open endpoint is ejected already: a failed trial only prolongs that, so the floor does not change.
-  if (service == Service::kOpen && !may_eject(set, entry, now)) return Transition::kNone;
+  if (service == Service::kOpen && !may_eject(set, entry, outcome, now))
+    return Transition::kNone;
 
   const std::int64_t now_ns = now.time_since_epoch().count();
   const std::int64_t returned = state.returned_at_ns.load(std::memory_order_relaxed);
@@ -80,7 +86,7 @@ Transition EndpointTable::eject(const EndpointSet& set, const EndpointEntry& ent
 }
 
 Transition EndpointTable::fail_once(const EndpointSet& set, const EndpointEntry& entry,
-                                    TimePoint now) {
+                                    Outcome outcome, TimePoint now) {
   Endpoint& endpoint = *entry.endpoint;
   const std::int32_t failures =
       endpoint.state_.consecutive_failures.fetch_add(1, std::memory_order_relaxed) + 1;
@@ -88,16 +94,16 @@ Transition EndpointTable::fail_once(const EndpointSet& set, const EndpointEntry&
   if (service == Service::kEjected)
     return Transition::kNone;  // a straggler sent before the ejection
   if (service == Service::kOpen && failures < entry.health.eject_after) return Transition::kNone;
-  return eject(set, entry, now);
+  return eject(set, entry, outcome, now);
 }
 
 Transition EndpointTable::report(const EndpointSet& set, Endpoint& endpoint, Outcome outcome,
                                  TimePoint now) {
   auto& state = endpoint.state_;
   if (outcome == Outcome::kNeutral) return Transition::kNone;
-  if (outcome == Outcome::kFailure) {
+  if (outcome == Outcome::kFailure || outcome == Outcome::kUnreachable) {
     const EndpointEntry* entry = set.find_endpoint(endpoint);
-    return entry == nullptr ? Transition::kNone : fail_once(set, *entry, now);
+    return entry == nullptr ? Transition::kNone : fail_once(set, *entry, outcome, now);
   }
   // The usual case writes nothing: the line stays shared between cores.
   if (endpoint.consecutive_failures() != 0)

@@ -149,9 +149,9 @@ class EndpointSet {
   std::uint64_t version_ = 0;
 };
 
-// How a request at an endpoint ended, as far as the endpoint is to blame. kNeutral: cancelled, or 429;
-// other statuses below 500 are a success.
-enum class Outcome : std::uint8_t { kSuccess, kFailure, kNeutral };
+// How a request at an endpoint ended, as far as the endpoint is to blame. kUnreachable: no connection came about, so
+// nothing was sent. kNeutral: cancelled, or 429; other statuses below 500 are a success.
+enum class Outcome : std::uint8_t { kSuccess, kFailure, kUnreachable, kNeutral };
 enum class Transition : std::uint8_t { kNone, kEjected, kReturned };
 
 class EndpointTable {
@@ -175,8 +175,9 @@ class EndpointTable {
 
   // Result of one request. `eject_after` failures in a row, or one failed trial, eject the endpoint for a time that
   // doubles up to limits::kEjectionGrowthMax times the first, unless that would leave a model with
-  // several replicas without a usable
-  // one, or eject more than the allowed share. A success ends the ejection of a half-open endpoint.
+  // several replicas without a usable one, or eject more than the allowed share. The share does not protect what
+  // cannot be reached: it keeps a fault that all engines have from being blamed on some, and who refuses connections
+  // has a fault of its own. A success ends the ejection of a half-open endpoint.
   Transition report(const EndpointSet& set, Endpoint& endpoint, Outcome outcome, TimePoint now);
 
   // Ejections since the start, for metrics.
@@ -186,9 +187,10 @@ class EndpointTable {
   struct Builder;
   std::shared_ptr<const EndpointSet> adopt(std::shared_ptr<EndpointSet> set);
   void drop_unused();
-  bool may_eject(const EndpointSet& set, const EndpointEntry& entry, TimePoint now) const;
-  Transition eject(const EndpointSet& set, const EndpointEntry& entry, TimePoint now);
-  Transition fail_once(const EndpointSet& set, const EndpointEntry& entry, TimePoint now);
+  Transition eject(const EndpointSet& set, const EndpointEntry& entry, Outcome outcome,
+                   TimePoint now);
+  Transition fail_once(const EndpointSet& set, const EndpointEntry& entry, Outcome outcome,
+                       TimePoint now);
 
   const std::shared_ptr<index::PrefixIndex> prefixes_ = std::make_shared<index::PrefixIndex>();
   const std::shared_ptr<index::KvIndex> kv_index_ = std::make_shared<index::KvIndex>();

@@ -252,11 +252,28 @@ TEST(Ejection, AnsweredStragglersDoNotEndAnEjectionEarly) {
   EXPECT_EQ(bad.service(at(milliseconds(500))), Service::kEjected);
 }
 
+TEST(Ejection, TheShareDoesNotProtectWhoCannotBeReached) {
+  EndpointTable table;
+  const auto set = table.publish(fleet({model("a", {"h0", "h1", "h2"})}));
+  const auto now = at(seconds(0));
+  const auto refuse = [&](std::size_t which) {
+    for (int i = 0; i < 5; ++i)
+      table.report(*set, endpoint(*set, which), Outcome::kUnreachable, now);
+    return endpoint(*set, which).service(now);
+  };
+  fail_times(table, *set, endpoint(*set, 0), 5, now);
+  fail_times(table, *set, endpoint(*set, 1), 5, now);
+  EXPECT_EQ(endpoint(*set, 1).service(now), Service::kOpen) << "two of three are more than half";
+  EXPECT_EQ(refuse(1), Service::kEjected);
+  EXPECT_EQ(refuse(2), Service::kOpen) << "the last one stays";
+}
+
 // Any mix of outcomes over any fleet: a model with several replicas keeps one in service, and no more than the allowed
-// share (or one) is out at any time.
+// share (or one) is out at any time, unless they cannot be reached.
 RC_GTEST_PROP(EjectionProperty, TheFloorHoldsUnderAnyHistory, ()) {
   const auto replicas = *rc::gen::inRange(1, 9);
   const auto percent = *rc::gen::inRange(0, 101);
+  const bool unreachable = *rc::gen::arbitrary<bool>();
   std::vector<std::string> hosts;
   for (int i = 0; i < replicas; ++i) hosts.push_back("h" + std::to_string(i));
   auto config = fleet({model("a", hosts)});
@@ -271,7 +288,9 @@ RC_GTEST_PROP(EjectionProperty, TheFloorHoldsUnderAnyHistory, ()) {
       now += milliseconds(action == 10 ? 300 : 5000);
       continue;
     }
-    const Outcome outcome = action == 0 ? Outcome::kSuccess : Outcome::kFailure;
+    const Outcome outcome = action == 0                      ? Outcome::kSuccess
+                            : unreachable && action % 2 == 1 ? Outcome::kUnreachable
+                                                             : Outcome::kFailure;
     for (int i = 0; i < action + 1; ++i)
       table.report(*set, endpoint(*set, static_cast<std::size_t>(target)), outcome, now);
     int out = 0;
@@ -279,7 +298,7 @@ RC_GTEST_PROP(EjectionProperty, TheFloorHoldsUnderAnyHistory, ()) {
       out += entry.endpoint->service(now) != Service::kOpen ? 1 : 0;
     RC_ASSERT(out < replicas || replicas == 0);
     const int allowed = percent == 0 || replicas == 1 ? 0 : std::max(1, replicas * percent / 100);
-    RC_ASSERT(out <= allowed);
+    RC_ASSERT(out <= allowed || (unreachable && percent > 0));
   }
 }
 

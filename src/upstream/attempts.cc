@@ -23,8 +23,9 @@ discovery::Outcome outcome_of(const Result<Live>& result) {
     return result->head.status == 429 ? discovery::Outcome::kNeutral : discovery::Outcome::kSuccess;
   }
   const Code code = result.error().code;
-  const bool fault = code == Code::kUpstreamConnect || code == Code::kUpstreamReset ||
-                     code == Code::kUpstreamTimeout || code == Code::kUpstreamProtocol;
+  if (code == Code::kUpstreamConnect) return discovery::Outcome::kUnreachable;
+  const bool fault = code == Code::kUpstreamReset || code == Code::kUpstreamTimeout ||
+                     code == Code::kUpstreamProtocol;
   return fault ? discovery::Outcome::kFailure : discovery::Outcome::kNeutral;
 }
 
@@ -111,7 +112,9 @@ net::Task<bool> Upstream::choose_next(Round* round) {
     if (!wait) co_return false;
   }
   if (round->tries() > 0) {
-    if (!budget_.take(round->sending.config->own.retry, loop_.now())) {
+    // What never reached an engine made no work there, so going on to another one multiplies nothing.
+    const bool free = !wait && !round->sent;
+    if (!free && !budget_.take(round->sending.config->own.retry, loop_.now())) {
       instruments_.upstream_retry_budget_exhausted.add();
       co_return false;
     }

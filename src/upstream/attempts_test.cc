@@ -215,7 +215,7 @@ TEST_F(Attempts, RefusedAndBrokenConnectionsGoToTheNextReplica) {
   EXPECT_EQ(exchange.attempts[0].error, Code::kUpstreamConnect);
   EXPECT_EQ(exchange.attempts[1].error, Code::kUpstreamReset);
   EXPECT_EQ(exchange.attempts[2].error, Code::kUpstreamReset);
-  EXPECT_EQ(reports["dead"], Outcomes{discovery::Outcome::kFailure});
+  EXPECT_EQ(reports["dead"], Outcomes{discovery::Outcome::kUnreachable});
 }
 
 TEST_F(Attempts, AfterTheReplicasOfOneModelTheNextCandidateIsAsked) {
@@ -316,6 +316,17 @@ TEST_F(Attempts, WithoutBudgetThereIsOneAttempt) {
   EXPECT_EQ(live->head.status, 503);
   EXPECT_EQ(asked, Hosts{"a"});
   EXPECT_EQ(instruments.upstream_retry_budget_exhausted.value(), 1U);
+}
+
+TEST_F(Attempts, GoingOnFromAnEngineThatCannotBeReachedNeedsNoBudget) {
+  config.own.retry.budget_ratio = 0;
+  config.own.retry.budget_min_per_second = 0;
+  model("m", {"dead", "b"});
+  engine("b", {answer(200, "ok")});
+  auto live = send();
+  ASSERT_TRUE(live);
+  EXPECT_EQ(live->head.status, 200);
+  EXPECT_EQ(instruments.upstream_retry_budget_exhausted.value(), 0U);
 }
 
 TEST_F(Attempts, ASlowFirstByteEndsTheRequestWithoutDoublingTheWork) {
