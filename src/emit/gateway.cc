@@ -14,6 +14,15 @@ metadata:
 spec:
   controllerName: gateway.envoyproxy.io/gatewayclass-controller
 ---
+# An Envoy that is replaced lets streams end: answers take minutes.
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: EnvoyProxy
+metadata:
+  name: {name}
+  namespace: {space}
+spec:
+  shutdown: {{drainTimeout: 300s}}
+---
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata:
@@ -21,6 +30,8 @@ metadata:
   namespace: {space}
 spec:
   gatewayClassName: {name}
+  infrastructure:
+    parametersRef: {{group: gateway.envoyproxy.io, kind: EnvoyProxy, name: {name}}}
   listeners:
   - name: http
     protocol: HTTP

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "base/random.h"
+#include "net/tls.h"
 
 namespace signalbox::net {
 namespace {
@@ -65,6 +66,11 @@ Result<CertificatePair> make_self_signed() {
   if (!made) return fail(Code::kInternal, "cannot make a certificate");
   return CertificatePair{.certificate = text_of(certificate_text.get()),
                          .key = text_of(key_text.get())};
+}
+
+Result<void> check_certificate(const std::string& certificate_file, const std::string& key_file) {
+  SBX_CHECK_OK(make_server_context({certificate_file, key_file}));
+  return {};
 }
 
 }  // namespace signalbox::net

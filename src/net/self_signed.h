@@ -1,4 +1,4 @@
-// A certificate of our own for doors that shall speak TLS and were given none.
+// Certificates for doors that shall speak TLS: one of our own where none was given, a look at those that were.
 #pragma once
 
 #include <string>
@@ -14,5 +14,9 @@ struct CertificatePair {
 
 // For "localhost" and the name "signalbox", on P-256, valid for a year from now. About 1 ms. Errors: kInternal.
 Result<CertificatePair> make_self_signed();
+
+// Whether a server can use the pair: PEM files, the key that of the certificate. Errors: kConfig, with the file and what
+// OpenSSL says.
+Result<void> check_certificate(const std::string& certificate_file, const std::string& key_file);
 
 }  // namespace signalbox::net

@@ -30,13 +30,16 @@ Result<listener::GrpcServerOptions> extproc_options(const config::ExtProcDoor& d
     SBX_TRY(auto pair, net::make_self_signed());
     made.certificate = std::move(pair.certificate);
     made.key = std::move(pair.key);
-  } else {
-    SBX_TRY(made.certificate, read_file(certificate_file, kPemBytesMax));
-    SBX_TRY(made.key, read_file(key_file, kPemBytesMax));
+    return made;
   }
+  // gRPC would only fail the handshakes of a pair that does not fit, later and without a word.
+  SBX_CHECK_OK(net::check_certificate(certificate_file, key_file));
   if (!door.tls.client_ca_file.empty()) {
-    SBX_TRY(made.client_authority, read_file(door.tls.client_ca_file, kPemBytesMax));
+    SBX_CHECK_OK(read_file(door.tls.client_ca_file, kPemBytesMax));
   }
+  made.certificate_file = std::move(certificate_file);
+  made.key_file = std::move(key_file);
+  made.client_authority_file = door.tls.client_ca_file;
   return made;
 }
 

@@ -38,9 +38,8 @@ struct Pipeline::Handover {
   bool add_usage = false;
 };
 
-bool Pipeline::concerns(const exchange::ClientRequest& client) const {
-  return client.path == kModelList ||
-         request::endpoint_of(client.path) != exchange::Endpoint::kOther;
+bool Pipeline::concerns(std::string_view path) const {
+  return path == kModelList || request::endpoint_of(path) != exchange::Endpoint::kOther;
 }
 
 net::Task<void> Pipeline::handle_carried(exchange::Exchange& exchange, http::ClientSink& sink,

@@ -34,7 +34,7 @@ class Pipeline final : public listener::Handler, public listener::ProxyHandler {
                          net::Cancellation& client_gone) override;
   void rejected(const Error& error) override;
   // Requests of a proxy: the same stages, but for the last one, which hands over instead of forwarding.
-  bool concerns(const exchange::ClientRequest& client) const override;
+  bool concerns(std::string_view path) const override;
   net::Task<void> handle_carried(exchange::Exchange& exchange, http::ClientSink& sink,
                                  listener::Carrier& carrier,
                                  net::Cancellation& client_gone) override;

@@ -54,7 +54,8 @@ def configuration(filters, routes, clusters, buffer_bytes=64 << 20):
     router = {'name': 'router', 'typed_config': {'@type': TYPES + 'router.v3.Router'}}
     manager = {
         '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
-        'stat_prefix': 'gateway', 'http_filters': [*filters, router], 'stream_idle_timeout': '120s',
+        'stat_prefix': 'gateway', 'http_protocol_options': {'enable_trailers': True}, 'http_filters': [*filters, router],
+        'stream_idle_timeout': '120s',
         'route_config': {'name': 'routes', 'virtual_hosts': [{'name': 'all', 'domains': ['*'], 'routes': routes}]}}
     listener = {'name': 'gateway', 'address': ANY_PORT, 'per_connection_buffer_limit_bytes': buffer_bytes,
                 'filter_chains': [{'filters': [{'name': 'http', 'typed_config': manager}]}]}

@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 import json
+import socket
+import subprocess
 import threading
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import programs
 from envoy_proxy import configuration, destination_cluster, duplex, ext_proc, route
 from http_client import AsyncConnection, chat, get, post_bytes, request
 from test_founding import PROMPTS, QUESTION
+from test_tls import make_certificate
 
 if not envoy_process.BINARY:
     pytest.fail('SIGNALBOX_ENVOY names no binary; ./dev test sets it', pytrace=False)
@@ -497,13 +500,76 @@ def test_a_thousand_streams_at_once_are_all_complete(started):
     assert server.metric('signalbox_extproc_streams_open') == 0
 
 
+def secure_cluster(server, trusted=None, shown=None):
+    """Signalbox's door over TLS; `trusted` is the certificate that it must have, `shown` is Envoy's own (certificate, key)."""
+    common = {}
+    if trusted:
+        common['validation_context'] = {'trusted_ca': {'filename': str(trusted)}}
+    if shown:
+        common['tls_certificates'] = [{'certificate_chain': {'filename': str(shown[0])}, 'private_key': {'filename': str(shown[1])}}]
+    tls = {'name': 'tls', 'typed_config': {
+        '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext', 'sni': 'localhost',
+        'common_tls_context': common}}
+    return {**envoy_proxy.cluster('secure', [server.ports['extproc']], http2=True), 'transport_socket': tls}
+
+
 def test_tls_between_envoy_and_signalbox(started):
     server = started.server(MOM, (*DOOR, '--secure', 'true'))
-    tls = {'name': 'tls', 'typed_config': {
-        '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext', 'sni': 'signalbox'}}
-    secure = {**envoy_proxy.cluster('secure', [server.ports['extproc']], http2=True), 'transport_socket': tls}
-    front = started.add(gateway(server, [ext_proc('secure')], clusters=[secure]))
+    front = started.add(gateway(server, [ext_proc('secure')], clusters=[secure_cluster(server)]))
     assert chat(front.port, QUESTION).headers['x-vsr-selected-decision'] == 'math_decision'
+
+
+def test_only_an_envoy_with_a_certificate_is_served_where_one_is_asked_for(started, tmp_path):
+    own, envoys, strangers = (make_certificate(tmp_path, name) for name in ('own', 'envoys', 'strangers'))
+    tls = f'  extproc: {{tls: {{certificate_file: "{own[0]}", key_file: "{own[1]}", client_ca_file: "{envoys[0]}"}}}}\n'
+    server = started.server(MOM + tls, DOOR)
+
+    def status(shown):
+        front = started.add(gateway(server, [ext_proc('secure')], clusters=[secure_cluster(server, own[0], shown)]))
+        return chat(front.port, QUESTION).status
+    assert status(envoys) == 200
+    assert status(None) == 500
+    assert status(strangers) == 500
+
+
+def test_a_renewed_certificate_is_shown_without_a_restart(started, tmp_path):
+    """As cert-manager renews a secret: the folder that the link names is another one from one moment to the next."""
+    for name in ('first', 'second'):
+        (tmp_path / name).mkdir()
+        certificate, key = make_certificate(tmp_path / name, name)
+        certificate.rename(tmp_path / name / 'tls.crt')
+        key.rename(tmp_path / name / 'tls.key')
+    (tmp_path / 'current').symlink_to('first')
+    server = started.server(MOM, (*DOOR, '--secure', 'true', '--cert-path', str(tmp_path / 'current')))
+
+    def front(name):
+        return started.add(gateway(server, [ext_proc('secure')],
+                                   clusters=[secure_cluster(server, tmp_path / name / 'tls.crt')]))
+    assert chat(front('first').port, QUESTION).status == 200
+    after = front('second')
+    assert chat(after.port, QUESTION).status == 500
+    (tmp_path / 'new').symlink_to('second')
+    (tmp_path / 'new').rename(tmp_path / 'current')
+    programs.wait_until(lambda: chat(after.port, QUESTION).status == 200, 'the new certificate', server)
+
+
+def test_a_certificate_that_cannot_be_used_stops_the_start_and_is_named(tmp_path):
+    (tmp_path / 'tls.crt').write_text('no certificate')
+    (tmp_path / 'tls.key').write_text('no key')
+    run = subprocess.run([programs.BINARY, 'serve', '--port', '0', '--metrics-port', '0', *DOOR, '--secure', 'true',
+                          '--cert-path', str(tmp_path)], capture_output=True, text=True, check=False, timeout=60)
+    assert run.returncode != 0
+    assert str(tmp_path / 'tls.crt') in run.stderr
+
+
+def test_trailers_of_a_request_whose_headers_are_gone_are_refused(served, started):
+    """Nothing can be read behind a body whose last piece was let go; the client is told, not left waiting."""
+    front = started.add(gateway(served, [ext_proc(request='STREAMED', response='STREAMED', override=False, trailers='SEND')]))
+    with socket.create_connection(('127.0.0.1', front.port), timeout=30) as client:
+        client.sendall(b'POST /v1/chat/completions HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\n'
+                       b'transfer-encoding: chunked\r\ntrailer: x-sum\r\n\r\n2\r\n{}\r\n0\r\nx-sum: 1\r\n\r\n')
+        head = client.makefile('rb').readline()
+    assert b' 501 ' in head, head
 
 
 def test_threads_of_clients_get_their_own_answers(served, gateways):

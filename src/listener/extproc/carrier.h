@@ -56,8 +56,8 @@ class Carrier {
 class ProxyHandler {
  public:
   virtual ~ProxyHandler() = default;
-  // False: the request is none of ours and passes untouched. Reads method and path.
-  virtual bool concerns(const exchange::ClientRequest& client) const = 0;
+  // False: a request to this path (without a query) is none of ours and passes untouched. From any thread.
+  virtual bool concerns(std::string_view path) const = 0;
   // Either answers through `sink` or hands over to `carrier`, as Handler::handle does otherwise.
   virtual net::Task<void> handle_carried(exchange::Exchange& exchange, http::ClientSink& sink,
                                          Carrier& carrier, net::Cancellation& client_gone) = 0;

@@ -24,10 +24,6 @@ void Conversation::wake() {
 }
 
 net::Task<Result<ProxyMessage>> Conversation::next(Deadline deadline) {
-  if (!wanted_ && !arrived_ && !closed_) {
-    wanted_ = true;
-    link_.want();
-  }
   co_await Waiter(*this, deadline);
   if (!arrived_) {
     if (closed_) co_return fail(Code::kCancelled, "the proxy ended the exchange");

@@ -45,7 +45,7 @@ class Conversation {
   net::Cancellation gone_;
   std::optional<ProxyMessage> arrived_;
   Waiter* waiter_ = nullptr;
-  bool wanted_ = false;
+  bool wanted_ = true;  // the first comes unasked
   bool closed_ = false;
   bool muted_ = false;
 };

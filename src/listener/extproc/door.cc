@@ -19,14 +19,22 @@ void Inbox::close(const std::shared_ptr<Inbox>& inbox) {
   });
 }
 
-void ExtProcDoor::accept(ProxyLink* link, std::shared_ptr<Inbox> inbox) {
-  loop_.post([this, link, inbox = std::move(inbox)]() mutable {
-    if (open_streams_.fetch_add(1, std::memory_order_relaxed) >= limits::kExtProcStreamsMax) {
-      open_streams_.fetch_sub(1, std::memory_order_relaxed);
-      return refuse(*link);
-    }
-    sessions_.spawn(serve(link, std::move(inbox)));
+bool ExtProcDoor::accept(ProxyLink* link, std::shared_ptr<Inbox> inbox) {
+  const bool full =
+      open_streams_.fetch_add(1, std::memory_order_relaxed) >= limits::kExtProcStreamsMax;
+  loop_.post([this, link, full, inbox = std::move(inbox)]() mutable {
+    if (!full) return sessions_.spawn(serve(link, std::move(inbox)));
+    open_streams_.fetch_sub(1, std::memory_order_relaxed);
+    refuse(*link);
   });
+  return !full;
+}
+
+bool ExtProcDoor::goes_on(const ProxyMessage& first) const {
+  if (first.part != HttpPart::kRequestHeaders || first.end_of_stream || first.observed) return false;
+  if (!first.modes || first.modes->request != BodyMode::kBuffered) return false;
+  const std::string_view target = first.headers.get(":path");
+  return handler_.concerns(target.substr(0, target.find('?')));
 }
 
 void ExtProcDoor::refuse(ProxyLink& link) {

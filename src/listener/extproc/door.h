@@ -43,8 +43,12 @@ class ExtProcDoor {
         random_(entropy_seed()),
         sessions_(loop) {}
 
-  // From any thread. The link stays valid until its finish() is called, which happens on the loop.
-  void accept(ProxyLink* link, std::shared_ptr<Inbox> inbox);
+  // From any thread. The link stays valid until its finish() is called, which happens on the loop. False: too many
+  // streams are open, and the stream is refused instead of served.
+  bool accept(ProxyLink* link, std::shared_ptr<Inbox> inbox);
+  // Whether all there is to say to a stream's first message is "go on", so that the answer need not wait for the loop:
+  // the headers of a request whose body follows whole. From any thread.
+  bool goes_on(const ProxyMessage& first) const;
   net::Loop& loop() { return loop_; }
   // From any thread: no further stream can come, because the server is closed.
   void server_closed() const { closed_.set(true); }

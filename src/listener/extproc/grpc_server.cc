@@ -4,6 +4,9 @@
 #include <fmt/core.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_certificate_verifier.h>
+#include <grpcpp/security/tls_credentials_options.h>
 
 #include <atomic>
 #include <deque>
@@ -43,10 +46,12 @@ grpc::Status status_of(const std::optional<Error>& error) {
 // alive until OnDone, which comes after Finish, and Finish is called by the session alone.
 class Call final : public Reactor, public ProxyLink {
  public:
-  Call(std::string peer_address, net::Loop& loop)
-      : peer_address_(std::move(peer_address)), inbox_(std::make_shared<Inbox>(loop)) {}
-
-  const std::shared_ptr<Inbox>& inbox() const { return inbox_; }
+  Call(std::string peer_address, ExtProcDoor& door)
+      : peer_address_(std::move(peer_address)),
+        door_(door),
+        inbox_(std::make_shared<Inbox>(door.loop())) {
+    if (door.accept(this, inbox_)) StartRead(&request_);
+  }
 
   void want() override { StartRead(&request_); }
   void send(ProxyAnswer answer) override {
@@ -68,7 +73,12 @@ class Call final : public Reactor, public ProxyLink {
 
   void OnReadDone(bool ok) override {
     if (!ok) return Inbox::close(inbox_);
-    Inbox::deliver(inbox_, read_message(request_));
+    ProxyMessage message = read_message(request_);
+    if (std::exchange(first_, false) && door_.goes_on(message)) {
+      message.answered = true;
+      send(ProxyReply{.part = message.part});
+    }
+    Inbox::deliver(inbox_, std::move(message));
   }
   void OnWriteDone(bool ok) override {
     std::optional<grpc::Status> end;
@@ -93,8 +103,10 @@ class Call final : public Reactor, public ProxyLink {
   }
 
   std::string peer_address_;
+  ExtProcDoor& door_;
   std::shared_ptr<Inbox> inbox_;
   ext_proc::ProcessingRequest request_;
+  bool first_ = true;  // no message has come yet
   std::mutex mutex_;                                  // guards what follows; held for moments
   std::deque<ext_proc::ProcessingResponse> waiting_;  // the front one is being written
   bool writing_ = false;
@@ -107,9 +119,7 @@ class Service final : public ext_proc::ExternalProcessor::CallbackService {
 
   Reactor* Process(grpc::CallbackServerContext* context) override {
     ExtProcDoor& door = *doors_[turn_.fetch_add(1, std::memory_order_relaxed) % doors_.size()];
-    auto call = std::make_unique<Call>(address_of(context->peer()), door.loop());
-    door.accept(call.get(), call->inbox());
-    return call.release();
+    return std::make_unique<Call>(address_of(context->peer()), door).release();
   }
 
  private:
@@ -117,13 +127,30 @@ class Service final : public ext_proc::ExternalProcessor::CallbackService {
   std::atomic<std::size_t> turn_{0};
 };
 
+// Files are looked at this often, and followed also through a swapped symbolic link, as Kubernetes mounts secrets.
+constexpr unsigned kCertificateCheckSeconds = 1;
+
+std::shared_ptr<grpc::ServerCredentials> file_credentials(const GrpcServerOptions& options) {
+  namespace tls = grpc::experimental;
+  auto files = std::make_shared<tls::FileWatcherCertificateProvider>(
+      options.key_file, options.certificate_file, options.client_authority_file,
+      kCertificateCheckSeconds);
+  tls::TlsServerCredentialsOptions made(std::move(files));
+  made.watch_identity_key_cert_pairs();
+  made.set_cert_request_type(GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
+  if (!options.client_authority_file.empty()) {
+    made.watch_root_certs();
+    made.set_cert_request_type(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  }
+  // The chain is verified all the same; there is no host name to hold a client to.
+  made.set_certificate_verifier(std::make_shared<tls::NoOpCertificateVerifier>());
+  return tls::TlsServerCredentials(made);
+}
+
 std::shared_ptr<grpc::ServerCredentials> credentials(const GrpcServerOptions& options) {
+  if (!options.certificate_file.empty()) return file_credentials(options);
   if (options.certificate.empty()) return grpc::InsecureServerCredentials();
-  grpc::SslServerCredentialsOptions tls(
-      options.client_authority.empty()
-          ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
-          : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-  tls.pem_root_certs = options.client_authority;
+  grpc::SslServerCredentialsOptions tls(GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
   tls.pem_key_cert_pairs.push_back({options.key, options.certificate});
   return grpc::SslServerCredentials(tls);
 }

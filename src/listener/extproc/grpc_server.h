@@ -18,10 +18,13 @@ struct GrpcServerOptions {
   std::string address = "::";
   std::uint16_t port = 50051;  // 0: the system's choice
   std::size_t message_bytes_max = limits::kExtProcMessageBytesMax;
-  // PEM texts; empty certificate: plain text. With a client authority only peers with a certificate of it are served.
+  // PEM files, read again when they change; none: plain text, or the PEM texts below if there are any. With a client
+  // authority only peers with a certificate of it are served.
+  std::string certificate_file;
+  std::string key_file;
+  std::string client_authority_file;
   std::string certificate;
   std::string key;
-  std::string client_authority;
 };
 
 class GrpcServer {

@@ -13,7 +13,7 @@ namespace signalbox::listener {
 class ProxyLink {
  public:
   virtual ~ProxyLink() = default;
-  // Asks for the next message: Session::deliver or Session::closed follows, once, on the loop.
+  // Asks for the next message: Conversation::deliver or closed follows, once, on the loop. The first one comes unasked.
   virtual void want() = 0;
   // In order; never blocks. What waits to be written is bounded by one exchange's bodies.
   virtual void send(ProxyAnswer answer) = 0;

@@ -52,6 +52,7 @@ struct ProxyMessage {
   std::string
       source_address;     // attribute source.address, "host:port", where Envoy is told to send it
   bool observed = false;  // observability mode: no answer is expected
+  bool answered = false;  // by the door, with "go on"; of the first message only
 };
 
 struct HeaderEdits {

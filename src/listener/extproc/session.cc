@@ -129,7 +129,7 @@ net::Task<SessionEnd> Session::serve_request(ProxyMessage first) {
   exchange.client = read_client(first);
   exchange.identity = take_identity(exchange.client, settings_->identity);
   stripped_ = header_edits(request_headers_, exchange.client.headers);
-  const bool concerns = modes_.request != BodyMode::kGrpc && handler_.concerns(exchange.client);
+  const bool concerns = modes_.request != BodyMode::kGrpc && handler_.concerns(exchange.client.path);
   if (talk_.muted() || !concerns) {
     HeaderEdits stripped = stripped_;
     co_return co_await pass_by(std::move(first), std::move(stripped));
@@ -175,10 +175,14 @@ net::Task<Result<std::optional<std::string>>> Session::read_body(const ProxyMess
   std::string body;
   if (first->end_of_stream) co_return body;
   const auto announced = parse_uint(first->headers.get("content-length"));
-  if (announced && *announced > settings_->body_bytes_max) {
+  if (!first->answered && announced && *announced > settings_->body_bytes_max) {
     co_return fail(Code::kPayloadTooLarge, "request body over the limit");
   }
-  if (!in_pieces()) answer_headers_early();
+  if (first->answered) {
+    held_ = Held::kNothing;
+  } else if (!in_pieces()) {
+    answer_headers_early();
+  }
   for (;;) {
     auto message = co_await talk_.next(Deadline::after(loop_.now(), settings_->body_timeout));
     if (!message) co_return std::unexpected(std::move(message).error());

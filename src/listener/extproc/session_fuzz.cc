@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "listener/extproc/codec.h"
+#include "listener/extproc/door.h"
 #include "listener/extproc/session.h"
 #include "net/testing/manual_loop.h"
 
@@ -34,7 +35,7 @@ class FuzzLink final : public ProxyLink {
   }
   std::string peer_address() const override { return "127.0.0.1"; }
 
-  bool wanted = false;
+  bool wanted = true;  // the first comes unasked
   bool finished = false;
   bool immediate = false;
   std::size_t bytes = 0;
@@ -43,9 +44,7 @@ class FuzzLink final : public ProxyLink {
 class FuzzHandler final : public ProxyHandler {
  public:
   explicit FuzzHandler(std::uint8_t choice) : choice_(choice) {}
-  bool concerns(const exchange::ClientRequest& client) const override {
-    return client.path.size() % 4 != 3;
-  }
+  bool concerns(std::string_view path) const override { return path.size() % 4 != 3; }
   net::Task<void> handle_carried(exchange::Exchange& exchange, http::ClientSink& sink,
                                  Carrier& carrier, net::Cancellation&) override {
     if (choice_ % 4 == 0) {
@@ -82,7 +81,8 @@ net::Task<void> serve(Session* session, const ConnectionSettings* settings) {
 
 void run(std::string_view input) {
   if (input.empty()) return;
-  FuzzHandler handler(static_cast<std::uint8_t>(input.front()));
+  const auto choice = static_cast<std::uint8_t>(input.front());
+  FuzzHandler handler(choice);
   input.remove_prefix(1);
   net_testing::ManualLoop loop;
   net::TaskGroup tasks(loop);
@@ -90,10 +90,15 @@ void run(std::string_view input) {
   Random random(1);
   ConnectionSettings settings;
   settings.body_bytes_max = 4096;
+  std::atomic<std::uint64_t> open_streams{0};
+  static telemetry::Registry registry;
+  static telemetry::Instruments instruments(registry);
+  const ExtProcDoor door(loop, handler, {}, instruments, open_streams);
   Session session(link, loop, handler, random);
   tasks.spawn(serve(&session, &settings));
   loop.run_ready();
   std::size_t bytes = 0;
+  bool first = true;
   while (input.size() >= 2 && link.wanted) {
     const auto length = static_cast<std::size_t>(static_cast<std::uint8_t>(input[0])) |
                         static_cast<std::size_t>(static_cast<std::uint8_t>(input[1])) << 8;
@@ -104,7 +109,11 @@ void run(std::string_view input) {
     if (!request.ParseFromArray(message.data(), static_cast<int>(message.size()))) break;
     bytes += message.size();
     link.wanted = false;
-    session.conversation().deliver(read_message(request));
+    ProxyMessage next = read_message(request);
+    // As the door would, or would not.
+    if (first && choice >= 128) next.answered = door.goes_on(next);
+    first = false;
+    session.conversation().deliver(std::move(next));
     loop.run_ready();
   }
   if (!link.finished) session.conversation().cancelled();

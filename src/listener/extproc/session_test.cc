@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "listener/extproc/door.h"
 #include "listener/extproc/header_edits.h"
 #include "net/testing/manual_loop.h"
 
@@ -30,7 +31,7 @@ class FakeLink final : public ProxyLink {
   }
   const ImmediateReply& immediate() const { return std::get<ImmediateReply>(answers.back()); }
 
-  int wanted = 0;
+  int wanted = 1;  // the first comes unasked
   bool finished = false;
   std::optional<Error> end;
   std::vector<ProxyAnswer> answers;
@@ -39,9 +40,7 @@ class FakeLink final : public ProxyLink {
 // Does what a test says in the place of the pipeline.
 class FakeHandler final : public ProxyHandler {
  public:
-  bool concerns(const exchange::ClientRequest& client) const override {
-    return client.path.starts_with("/v1/");
-  }
+  bool concerns(std::string_view path) const override { return path.starts_with("/v1/"); }
   net::Task<void> handle_carried(exchange::Exchange& exchange, http::ClientSink& sink,
                                  Carrier& carrier, net::Cancellation& gone) override {
     body = exchange.client.body;
@@ -204,6 +203,55 @@ TEST_F(SessionTest, ABufferedBodyIsRewrittenWithItsLengthAndTheRouteIsChosenAgai
   EXPECT_EQ(end_, SessionEnd::kCarried);
   EXPECT_TRUE(link_.finished);
   EXPECT_FALSE(link_.end);
+}
+
+TEST_F(SessionTest, WhatTheDoorHasAnsweredIsNotAnsweredAgain) {
+  handler_.rewritten = "rewritten";
+  begin();
+  auto headers = request_headers(BodyMode::kBuffered, BodyMode::kNone);
+  headers.answered = true;
+  give(std::move(headers));
+  EXPECT_TRUE(link_.answers.empty());
+  give_body({"original"});
+  ASSERT_EQ(link_.answers.size(), 1U);
+  EXPECT_EQ(link_.reply(0).part, HttpPart::kRequestBody);
+  EXPECT_EQ(link_.reply(0).body, "rewritten");
+  EXPECT_TRUE(removes(0, "x-gateway-destination-endpoint"));
+}
+
+// An answer to headers that were answered already would be one too many for Envoy.
+TEST_F(SessionTest, ATooLongBodyWhoseHeadersWentOnIsRefusedWhenItComes) {
+  settings_.body_bytes_max = 4;
+  begin();
+  auto headers = request_headers(BodyMode::kBuffered, BodyMode::kNone);
+  headers.headers.add("content-length", "8");
+  headers.answered = true;
+  give(std::move(headers));
+  EXPECT_TRUE(link_.answers.empty());
+  give_body({"too long"});
+  ASSERT_EQ(link_.answers.size(), 1U);
+  EXPECT_EQ(link_.immediate().status, 413);
+}
+
+TEST_F(SessionTest, TheDoorAnswersByItselfOnlyWhereTheWholeBodyFollows) {
+  telemetry::Registry registry;
+  telemetry::Instruments instruments(registry);
+  std::atomic<std::uint64_t> open_streams{0};
+  const ExtProcDoor door(loop_, handler_, {}, instruments, open_streams);
+  for (const BodyMode mode : {BodyMode::kNone, BodyMode::kStreamed, BodyMode::kBuffered,
+                              BodyMode::kBufferedPartial, BodyMode::kFullDuplex, BodyMode::kGrpc}) {
+    EXPECT_EQ(door.goes_on(request_headers(mode, BodyMode::kNone)), mode == BodyMode::kBuffered);
+  }
+  EXPECT_FALSE(door.goes_on(request_headers(BodyMode::kBuffered, BodyMode::kNone, true)));
+  auto other = request_headers(BodyMode::kBuffered, BodyMode::kNone);
+  other.observed = true;
+  EXPECT_FALSE(door.goes_on(other));
+  other = request_headers(BodyMode::kBuffered, BodyMode::kNone);
+  other.headers.set(":path", "/health?/v1/");
+  EXPECT_FALSE(door.goes_on(other)) << "none of ours is passed by the session";
+  other = request_headers(BodyMode::kBuffered, BodyMode::kNone);
+  other.part = HttpPart::kResponseHeaders;
+  EXPECT_FALSE(door.goes_on(other));
 }
 
 TEST_F(SessionTest, AnUnchangedBodyIsNotSentBack) {
