@@ -87,6 +87,8 @@ Result<std::string> emit_envoy(const Flags& flags, const config::Config& config)
   SBX_TRY(const auto routed, emit::routed(config, demo.engines));
   emit::EnvoyOptions options;
   options.model_header = config.own.extproc.model_header;
+  options.request_body_mode = config.own.extproc.request_body_mode;
+  options.allow_mode_override = config.own.extproc.allow_mode_override;
   options.body_bytes_max = config.own.limits.body_bytes_max;
   options.processor_port = demo.extproc != 0 ? demo.extproc : config.own.extproc.port;
   if (const auto processor = flags.value("processor")) {
@@ -105,6 +107,8 @@ Result<std::string> emit_gateway(const Flags& flags, const config::Config& confi
   SBX_TRY(const auto routed, emit::routed(config, {}));
   emit::GatewayOptions options;
   options.model_header = config.own.extproc.model_header;
+  options.request_body_mode = config.own.extproc.request_body_mode;
+  options.allow_mode_override = config.own.extproc.allow_mode_override;
   options.body_bytes_max = config.own.limits.body_bytes_max;
   options.processor_port = config.own.extproc.port;
   options.name = flags.value("name").value_or(options.name);

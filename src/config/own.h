@@ -72,6 +72,10 @@ struct ExtProcDoor {
   bool destination = true;
   // Answers that are no event stream are passed by unread when the body is not asked for by anything: no usage figures.
   bool skip_response_body = false;
+  // How the filters that `signalbox emit` writes send request bodies: "buffered", "streamed" or "full_duplex_streamed"; and
+  // whether Signalbox may ask for another mode. Signalbox itself follows whatever a filter says of itself.
+  std::string request_body_mode = "buffered";
+  bool allow_mode_override = true;
   std::uint64_t message_bytes_max = limits::kExtProcMessageBytesMax;
   bool operator==(const ExtProcDoor&) const = default;
 };

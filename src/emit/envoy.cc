@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <map>
 
+#include "emit/filter_modes.h"
+
 namespace signalbox::emit {
 namespace {
 
@@ -128,16 +130,16 @@ static_resources:
               grpc_service: {{envoy_grpc: {{cluster_name: signalbox}}, timeout: 60s}}
               # Fails closed: the route below believes the headers that Signalbox sets.
               failure_mode_allow: false
-              allow_mode_override: true
+              allow_mode_override: {override}
               message_timeout: 10s
               request_attributes: [source.address]
               mutation_rules: {{allow_all_routing: {{value: true}}}}
               processing_mode:
                 request_header_mode: SEND
                 response_header_mode: SEND
-                request_body_mode: BUFFERED
-                response_body_mode: BUFFERED
-                request_trailer_mode: SKIP
+                request_body_mode: {mode_request}
+                response_body_mode: {mode_response}
+                request_trailer_mode: {mode_trailers}
                 response_trailer_mode: SKIP
           - name: router
             typed_config: {{"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}
@@ -175,13 +177,16 @@ constexpr std::string_view kChosen = R"(  - name: chosen-replica
 }  // namespace
 
 std::string envoy_config(const Routed& routed, const EnvoyOptions& options) {
+  const FilterModes modes = filter_modes(options.request_body_mode, options.allow_mode_override);
   const auto fill = [&](std::string_view text) {
     return fmt::format(
         fmt::runtime(text), fmt::arg("listen_address", quoted(options.listen_address)),
         fmt::arg("listen_port", options.listen_port), fmt::arg("admin_port", options.admin_port),
         fmt::arg("processor_host", options.processor_host),
         fmt::arg("processor_port", options.processor_port),
-        fmt::arg("buffer_bytes", options.body_bytes_max));
+        fmt::arg("buffer_bytes", options.body_bytes_max),
+        fmt::arg("override", options.allow_mode_override), fmt::arg("mode_request", modes.request),
+        fmt::arg("mode_response", modes.response), fmt::arg("mode_trailers", modes.trailers));
   };
   std::string text = fill(kHead) + routes(routed, options) + fill(kClusters);
   if (std::ranges::any_of(routed.services, takes_choice)) text += kChosen;

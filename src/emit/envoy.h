@@ -15,6 +15,9 @@ struct EnvoyOptions {
   std::string processor_host = "127.0.0.1";
   std::uint16_t processor_port = 50051;
   std::string model_header = "x-ai-eg-model";
+  // As signalbox.extproc has them.
+  std::string request_body_mode = "buffered";
+  bool allow_mode_override = true;
   std::uint64_t body_bytes_max = limits::kBodyBytesMax;  // Envoy's buffer
 };
 

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include "emit/filter_modes.h"
+
 namespace signalbox::emit {
 namespace {
 
@@ -75,9 +77,9 @@ spec:
     messageTimeout: 10s
     failOpen: false
     processingMode:
-      allowModeOverride: true
-      request: {{body: Buffered, attributes: [source.address]}}
-      response: {{body: Buffered}}
+      allowModeOverride: {override}
+      request: {{body: {kind_request}, attributes: [source.address]}}
+      response: {{body: {kind_response}}}
 )";
 
 constexpr std::string_view kPatchPolicy = R"(---
@@ -100,7 +102,7 @@ spec:
         name: {name}-extproc
         typedConfig:
           "@type": type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor
-          allow_mode_override: true
+          allow_mode_override: {override}
           message_timeout: 10s
           grpcService:
             envoyGrpc: {{clusterName: {name}-processor, authority: "{processor_host}:{processor_port}"}}
@@ -108,9 +110,9 @@ spec:
           processing_mode:
             request_header_mode: SEND
             response_header_mode: SEND
-            request_body_mode: BUFFERED
-            response_body_mode: BUFFERED
-            request_trailer_mode: SKIP
+            request_body_mode: {mode_request}
+            response_body_mode: {mode_response}
+            request_trailer_mode: {mode_trailers}
             response_trailer_mode: SKIP
   - type: type.googleapis.com/envoy.config.cluster.v3.Cluster
     name: {name}-processor
@@ -194,13 +196,20 @@ std::string route(const Routed& routed, const GatewayOptions& options) {
 
 std::string gateway_objects(const Routed& routed, const GatewayOptions& options) {
   constexpr std::uint64_t kMebibyte = 1 << 20;
+  const FilterModes modes = filter_modes(options.request_body_mode, options.allow_mode_override);
   const auto fill = [&](std::string_view text) {
     return fmt::format(fmt::runtime(text), fmt::arg("name", options.name),
                        fmt::arg("space", options.name_space),
                        fmt::arg("processor_host", options.processor_host),
                        fmt::arg("processor_port", options.processor_port),
                        fmt::arg("header", options.model_header),
-                       fmt::arg("buffer", (options.body_bytes_max + kMebibyte - 1) / kMebibyte));
+                       fmt::arg("buffer", (options.body_bytes_max + kMebibyte - 1) / kMebibyte),
+                       fmt::arg("override", options.allow_mode_override),
+                       fmt::arg("mode_request", modes.request),
+                       fmt::arg("mode_response", modes.response),
+                       fmt::arg("mode_trailers", modes.trailers),
+                       fmt::arg("kind_request", modes.request_kind),
+                       fmt::arg("kind_response", modes.response_kind));
   };
   std::string text = fill(kGateway) + fill(options.patch ? kPatchPolicy : kExtensionPolicy);
   for (const auto& service : routed.services) {

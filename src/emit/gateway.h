@@ -15,6 +15,9 @@ struct GatewayOptions {
   std::string processor_host = "signalbox.signalbox-system.svc.cluster.local";
   std::uint16_t processor_port = 50051;
   std::string model_header = "x-ai-eg-model";
+  // As signalbox.extproc has them.
+  std::string request_body_mode = "buffered";
+  bool allow_mode_override = true;
   std::uint64_t body_bytes_max = limits::kBodyBytesMax;
   // How Signalbox is put into Envoy: the supported EnvoyExtensionPolicy, or the EnvoyPatchPolicy that the semantic router
   // publishes, which puts it before the AI Gateway's own processor.

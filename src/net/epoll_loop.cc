@@ -1,5 +1,6 @@
 #include "net/epoll_loop.h"
 
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -36,15 +37,52 @@ void EpollLoop::wake() {
   static_cast<void>(::write(wakeup_.event.get(), &one, sizeof(one)));
 }
 
+bool EpollLoop::add_posted(std::move_only_function<void()> fn) {
+  const std::lock_guard lock(mutex_);
+  posted_.push_back(std::move(fn));
+  return posted_.size() == 1;
+}
+
 void EpollLoop::post(std::move_only_function<void()> fn) {
-  bool first = false;
-  {
-    const std::lock_guard lock(mutex_);
-    first = posted_.empty();
-    posted_.push_back(std::move(fn));
+  const bool first = add_posted(std::move(fn));
+  // Who runs a turn looks at the list at its end.
+  if (first && !is_mine()) wake();
+}
+
+void EpollLoop::run_or_post(std::move_only_function<void()> fn) {
+  const bool first = add_posted(std::move(fn));
+  if (is_mine()) return;
+  bool somebody_must = first;
+  if (std::unique_lock turn(turn_, std::defer_lock); allows_turns_ && turn.try_lock() && asleep_) {
+    thread_ = std::this_thread::get_id();
+    run_posted();
+    run_deferred();
+    somebody_must = has_more_to_do() || wake_at_ < asleep_until_;
+    thread_ = std::thread::id();
   }
-  // The loop's own thread looks at the list before it sleeps.
-  if (first && thread_.load(std::memory_order_relaxed) != std::this_thread::get_id()) wake();
+  if (somebody_must) wake();
+}
+
+void EpollLoop::begin_turn() {
+  if (allows_turns_) turn_.lock();
+  thread_ = std::this_thread::get_id();
+}
+
+void EpollLoop::end_turn() {
+  thread_ = std::thread::id();
+  if (allows_turns_) turn_.unlock();
+}
+
+// Without taking events yet: a turn of another thread may free what they name.
+void EpollLoop::sleep(int milliseconds) {
+  asleep_ = true;
+  asleep_until_ = wake_at_;
+  end_turn();
+  pollfd ready{.fd = epoll_.get(), .events = POLLIN, .revents = 0};
+  const int count = ::poll(&ready, 1, milliseconds);
+  SBX_ASSERT(count >= 0 || errno == EINTR);
+  begin_turn();
+  asleep_ = false;
 }
 
 void EpollLoop::arm(Timer& timer, Deadline deadline) {
@@ -132,8 +170,10 @@ int EpollLoop::wait_milliseconds() {
 }
 
 void EpollLoop::wait_for_events() {
-  const int count = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()),
-                                 wait_milliseconds());
+  int milliseconds = wait_milliseconds();
+  if (allows_turns_ && milliseconds != 0) sleep(std::exchange(milliseconds, 0));
+  const int count =
+      ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), milliseconds);
   SBX_ASSERT(count >= 0 || errno == EINTR);
   events_count_ = count > 0 ? static_cast<std::size_t>(count) : 0;
   for (events_next_ = 0; events_next_ < events_count_;) {
@@ -144,7 +184,7 @@ void EpollLoop::wait_for_events() {
 }
 
 void EpollLoop::run() {
-  thread_ = std::this_thread::get_id();
+  begin_turn();
   while (!stopping_) {
     run_posted();
     run_deferred();
@@ -153,7 +193,7 @@ void EpollLoop::run() {
     wait_for_events();
   }
   stopping_ = false;  // the loop may be run again to finish what is left
-  thread_ = std::thread::id();
+  end_turn();
 }
 
 EpollLoop& as_epoll(Loop& loop) {

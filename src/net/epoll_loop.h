@@ -57,6 +57,8 @@ class EpollLoop final : public Loop {
   ~EpollLoop() override;
   const Clock& clock() const override { return system_clock(); }
   void post(std::move_only_function<void()> fn) override;
+  void run_or_post(std::move_only_function<void()> fn) override;
+  void allow_turns() override { allows_turns_ = true; }
   void arm(Timer& timer, Deadline deadline) override;
   void run() override;
   void stop() override;
@@ -80,6 +82,14 @@ class EpollLoop final : public Loop {
   static constexpr std::size_t kEventsMax = 256;
 
   void wake();
+  // True when it is the first that waits, so that somebody must be told.
+  bool add_posted(std::move_only_function<void()> fn);
+  bool is_mine() const {
+    return thread_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+  }
+  void begin_turn();
+  void end_turn();
+  void sleep(int milliseconds);
   void run_posted();
   void run_deferred();
   void run_timers();
@@ -101,7 +111,12 @@ class EpollLoop final : public Loop {
   std::vector<std::move_only_function<void()>> posted_now_;
   std::mutex mutex_;
   std::vector<std::move_only_function<void()>> posted_;  // under mutex_
-  std::atomic<std::thread::id> thread_;                  // that runs the loop
+  bool allows_turns_ = false;
+  // Held by whoever runs the loop's work, where threads take turns; guards everything else but posted_.
+  std::mutex turn_;
+  bool asleep_ = false;                  // the loop's own thread sleeps, and has let go of turn_
+  TimePoint asleep_until_{};             // then
+  std::atomic<std::thread::id> thread_;  // that runs the loop at present
   std::atomic<bool> stopping_ = false;
 };
 

@@ -1,5 +1,5 @@
-// Loop: the event loop of one core. Everything a connection touches runs on its loop's thread. The production loop wraps
-// one io_context (make_loop); a simulation supplies its own with virtual time and a seeded network.
+// Loop: the event loop of one core. Everything a connection touches runs on its loop's thread, one thing at a time. The
+// production loop is epoll's (make_loop); a simulation supplies its own with virtual time and a seeded network.
 #pragma once
 
 #include <coroutine>
@@ -38,6 +38,11 @@ class Loop {
   TimePoint now() const { return clock().now(); }
   // Runs fn on the loop's thread, later; from any thread.
   virtual void post(std::move_only_function<void()> fn) = 0;
+  // Runs fn at once on the calling thread if the loop sleeps and allows that, in a turn of the loop: nothing else of the
+  // loop runs meanwhile. Otherwise as post(). Spares two switches between threads; for threads that may be kept.
+  virtual void run_or_post(std::move_only_function<void()> fn) { post(std::move(fn)); }
+  // Before run(): lets other threads take turns while the loop sleeps. Costs the loop a system call each time it sleeps.
+  virtual void allow_turns() {}
   // Arms a timer; only from the loop's thread. Re-arming moves it.
   virtual void arm(Timer& timer, Deadline deadline) = 0;
   // Runs until stop(); on the calling thread, which becomes the loop's thread.

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <atomic>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "net/timer_wheel.h"
@@ -54,6 +57,87 @@ TEST(Loop, SleepersWakeInOrderOfTheirDeadlines) {
   waiter.spawn(join_then_stop(loop.get(), &sleepers));
   loop->run();
   EXPECT_EQ(order, (std::vector<int>{1, 2, 3}));
+}
+
+// Two threads bring work while the loop sleeps, wakes for timers and is posted to: nothing is lost, nothing runs at the
+// same time as something else of the loop, each thread's work keeps its order, and some of it ran where it came from.
+TEST(Loop, ThreadsTakeTurnsWithASleepingLoop) {
+  constexpr int kEach = 20'000;
+  auto loop = make_loop();
+  loop->allow_turns();
+  std::array<int, 2> next{};  // plain on purpose: turns exclude one another
+  int posted = 0;
+  int in_place = 0;
+  bool inside = false;
+  TaskGroup sleepers(*loop);
+  const auto done = [&] {
+    if (next[0] == kEach && next[1] == kEach && posted == 2 * kEach) loop->stop();
+  };
+  const auto bring = [&](std::size_t which) {
+    for (int i = 0; i < kEach; ++i) {
+      loop->run_or_post([&, which, i, from = std::this_thread::get_id()] {
+        ASSERT_FALSE(std::exchange(inside, true));
+        ASSERT_EQ(next[which], i);
+        ++next[which];
+        if (from == std::this_thread::get_id()) ++in_place;
+        inside = false;
+        done();
+      });
+      loop->post([&] {
+        ASSERT_FALSE(inside);
+        ++posted;
+        done();
+      });
+      if (i % 1024 == 0) std::this_thread::yield();
+    }
+  };
+  std::thread first(bring, 0);
+  std::thread second(bring, 1);
+  loop->run();
+  first.join();
+  second.join();
+  EXPECT_EQ(next, (std::array{kEach, kEach}));
+  EXPECT_EQ(posted, 2 * kEach);
+  EXPECT_GT(in_place, 0);
+}
+
+Task<void> sleep_then_stop(Loop* loop, Duration wait) {
+  co_await loop->sleep(wait);
+  loop->stop();
+}
+
+// The loop sleeps without an end when the turn begins: it must be told of the earlier end.
+TEST(Loop, ATimerArmedInAnothersTurnEndsTheSleep) {
+  auto loop = make_loop();
+  loop->allow_turns();
+  TaskGroup sleepers(*loop);
+  std::atomic<bool> in_place{false};
+  std::thread other([&] {
+    while (!in_place) {
+      loop->run_or_post([&, from = std::this_thread::get_id()] {
+        if (from != std::this_thread::get_id()) return;
+        in_place = true;
+        sleepers.spawn(sleep_then_stop(loop.get(), 1ms));
+      });
+    }
+  });
+  loop->run();
+  other.join();
+  EXPECT_TRUE(in_place);
+}
+
+TEST(Loop, WithoutLeaveWorkStaysOnTheLoopsThread) {
+  auto loop = make_loop();
+  std::thread::id where;
+  std::thread other([&] {
+    loop->run_or_post([&] {
+      where = std::this_thread::get_id();
+      loop->stop();
+    });
+  });
+  loop->run();
+  other.join();
+  EXPECT_EQ(where, std::this_thread::get_id());
 }
 
 TEST(OneShot, ValueSetByAnotherThreadResumesTheWaiterOnItsLoop) {

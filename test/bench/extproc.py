@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """./dev bench extproc: what Signalbox adds behind the real Envoy. Envoy has one core to itself; the processor under test
 shares the other one with engines and load, as all of them do. In turns, in the same run: Envoy alone, Envoy with a
-processor that answers "go on" and does nothing (the floor, with headers only and with the body), and Envoy with Signalbox.
+processor that answers "go on" and does nothing (the floor, with headers only and with the body), with one that says as
+much as Signalbox and does nothing either, and Envoy with Signalbox.
 Cases: docs/benchmarks.md."""
 
 import argparse
@@ -56,8 +57,8 @@ class Fronts:
         return port
 
 
-def start_nothing(bench, binary):
-    program = bench.start_on_load_core([binary])
+def start_nothing(bench, binary, *flags):
+    program = bench.start_on_load_core([binary, *flags])
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         text = program.log.read_text()
@@ -92,8 +93,10 @@ def main():
     with programs.Bench(build) as bench:
         engines = bench.start_engines(2, ['--lora', adapters])
         nothing, nothing_port = start_nothing(bench, build / 'test/bench/extproc_nothing')
+        talkative, talkative_port = start_nothing(bench, build / 'test/bench/extproc_nothing', '--talkative')
         server, door = start_signalbox(bench, config(example, engines))
         clusters = [envoy_proxy.cluster('engines', engines), envoy_proxy.cluster('nothing', [nothing_port], http2=True),
+                    envoy_proxy.cluster('talkative', [talkative_port], http2=True),
                     envoy_proxy.cluster('signalbox', [door], http2=True)]
         fronts = Fronts(bench, options.envoy.resolve())
 
@@ -107,6 +110,7 @@ def main():
             'envoy': (fronts.start('envoy', [], clusters), 'base-model', None),
             'nothing/headers': (fronts.start('nothing-headers', headers_only('nothing'), clusters), 'base-model', nothing),
             'nothing/body': (fronts.start('nothing-body', with_body('nothing'), clusters), 'base-model', nothing),
+            'talkative/body': (fronts.start('talkative-body', with_body('talkative'), clusters), 'base-model', talkative),
             'signalbox/headers': (fronts.start('signalbox-headers', headers_only('signalbox'), clusters), 'base-model', server),
             'signalbox/body': (fronts.start('signalbox-body', with_body('signalbox'), clusters), 'base-model', server),
         }

@@ -82,6 +82,32 @@ def _clusters_of_backends(objects, places):
     return backends
 
 
+def _pickers(objects, processors):
+    """{pool: ext_proc filter} of InferencePool objects: the gateway asks the pool's picker for requests that go there, and
+    sends them to the address that comes back. `processors` is {name of a service: port}."""
+    found = {}
+    for entry in objects:
+        if entry['kind'] == 'InferencePool':
+            picker = entry['spec']['endpointPickerRef']
+            assert picker['port']['number'] == 50051
+            found[entry['metadata']['name']] = (f'picker-{picker["name"]}', processors[picker['name']], picker['failureMode'])
+    return found
+
+
+def endpoint_picker(objects, processors):
+    """Envoy's configuration for a route to an InferencePool. Pickers are asked in FULL_DUPLEX_STREAMED, as their protocol
+    says, and the pool is a cluster that believes only the picker's header."""
+    pools = _pickers(objects, processors)
+    clusters, filters, table = [], [], []
+    for pool, (name, port, failure) in pools.items():
+        clusters += [envoy_proxy.cluster(name, [port], http2=True), envoy_proxy.destination_cluster(pool)]
+        filters.append(envoy_proxy.duplex(to=name, fail_open=failure == 'FailOpen'))
+    for entry in objects:
+        if entry['kind'] == 'HTTPRoute':
+            table += [envoy_proxy.route(rule['backendRefs'][0]['name']) for rule in entry['spec']['rules']]
+    return envoy_proxy.configuration(filters, table, clusters)
+
+
 def _routes(objects, backends):
     """Rules in order. The AI Gateway ends its table with 404, an HTTPRoute without a match takes everything."""
     table = []

@@ -69,9 +69,9 @@ def published(chain):
     return chain(objects, (PUBLISHED / 'semantic-router-values-c-v03.yaml').read_text() + '\n' + PATIENT, arguments)
 
 
-def own(chain, *flags):
-    config_text = (ROOT / 'deploy/gateway/signalbox.yaml').read_text().replace('signalbox:\n', PATIENT)
-    return chain(gateway.load(emit('gateway', '--config', str(ROOT / 'deploy/gateway/signalbox.yaml'), *flags)), config_text)
+def own(chain, *flags, config=ROOT / 'deploy/gateway/signalbox.yaml'):
+    config_text = config.read_text().replace('signalbox:\n', PATIENT)
+    return chain(gateway.load(emit('gateway', '--config', str(config), *flags)), config_text)
 
 
 def test_the_published_objects_run_unchanged(chain):
@@ -107,6 +107,20 @@ def test_envoy_gateway_takes_what_emit_writes(chain, flags):
         assert response.status == 200, response.text
         assert path.engine.last_request()['headers']['x-ai-eg-model'] == expected
     assert 'MoM' in [model['id'] for model in get(path.front.port, '/v1/models').json['data']]
+
+
+@pytest.mark.parametrize('modes', ['request_body_mode: streamed', 'request_body_mode: full_duplex_streamed',
+                                   'request_body_mode: full_duplex_streamed, allow_mode_override: false'])
+@pytest.mark.parametrize('placement', ['extension', 'patch'])
+def test_other_body_modes_route_as_well(chain, tmp_path, modes, placement):
+    config = tmp_path / 'signalbox.yaml'
+    config.write_text((ROOT / 'deploy/gateway/signalbox.yaml').read_text().replace('enabled: true', f'enabled: true, {modes}'))
+    path = own(chain, '--routes', 'http', '--placement', placement, config=config)
+    response = chat(path.front.port, QUESTION)
+    assert response.headers['x-vsr-selected-model'] == 'math-expert', response.text
+    assert path.engine.last_request()['headers']['x-ai-eg-model'] == 'math-expert'
+    streamed = chat(path.front.port, QUESTION, stream=True)
+    assert streamed.text.rstrip().endswith('data: [DONE]')
 
 
 def test_a_large_prompt_passes_because_the_traffic_policy_says_so(chain):

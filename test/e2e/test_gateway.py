@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+import configs
 import envoy_process
 import gateway
 import programs
 from http_client import chat, get
+from programs import wait_until
 from test_extproc import DOOR, MOM, PATIENT
 from test_founding import PROMPTS, QUESTION
 
@@ -117,6 +119,35 @@ def test_our_objects_know_every_name_in_either_placement(started, placement, rou
         assert 'MoM' in [model['id'] for model in get(path.front.port, '/v1/models').json['data']]
     finally:
         path.double.stop()
+
+
+def test_as_an_endpoint_picker_signalbox_spreads_prompts_over_the_pool_and_keeps_conversations_together(started):
+    objects = gateway.load((ROOT / 'deploy/gateway/inference-pool.yaml').read_text(), (ROOT / 'deploy/gateway/engine.yaml').read_text())
+    container = next(entry for entry in objects if entry['kind'] == 'Deployment')['spec']['template']['spec']['containers'][0]
+    command, *arguments = container['args']
+    assert command == 'sim'
+    for flag in ('--host', '--port'):  # many tests at once share the machine
+        at = arguments.index(flag)
+        del arguments[at:at + 2]
+    engines = {engine.port: engine for engine in (started.engine(f'pod-{i}', arguments=arguments) for i in range(3))}
+    server = started.server(configs.proxy(list(engines), policy='auto'), DOOR)
+    front = started.add(envoy_process.Envoy(gateway.endpoint_picker(objects, {'signalbox': server.ports['extproc']})))
+
+    def pod_of(text):
+        response = chat(front.port, text, model='base-model')
+        assert response.status == 200, response.text
+        return response.headers['x-sim-engine']
+    prompts = [f'{word} ' * 400 for word in ('alpha', 'beta', 'gamma', 'delta', 'epsilon', 'zeta')]
+    first = [pod_of(prompt) for prompt in prompts]
+    assert len(set(first)) == 3
+    assert [pod_of(prompt + 'and more') for prompt in prompts] == first
+    next(iter(engines.values())).kill()
+    wait_until(lambda: pod_of_or_none(front, prompts[0]) not in (None, 'pod-0'), 'the pool to lose a pod', server)
+
+
+def pod_of_or_none(front, text):
+    response = chat(front.port, text, model='base-model')
+    return response.headers['x-sim-engine'] if response.status == 200 else None
 
 
 @pytest.mark.parametrize('name,arguments', [

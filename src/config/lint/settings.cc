@@ -117,6 +117,22 @@ void warn_times(std::string_view longer, std::string_view shorter, std::string_v
                 fmt::format("make {} shorter", longer));
 }
 
+// What a filter that does not follow Signalbox takes away.
+void check_extproc(const ExtProcDoor& door, Findings& findings) {
+  if (door.allow_mode_override) return;
+  if (door.request_body_mode == "streamed") {
+    findings.warn("route-before-body", 0, "signalbox.extproc.request_body_mode",
+                  "Envoy sends the headers on before the body is read, so the route cannot follow "
+                  "the decision and default routes take every request",
+                  "use buffered or full_duplex_streamed, or allow_mode_override: true");
+  }
+  if (door.skip_response_body) {
+    findings.warn("no-mode-override", 0, "signalbox.extproc.skip_response_body",
+                  "it asks Envoy for another mode, which allow_mode_override: false forbids",
+                  "allow_mode_override: true, or leave skip_response_body out");
+  }
+}
+
 }  // namespace
 
 void check_providers(const Config& config, Findings& findings) {
@@ -131,6 +147,7 @@ void check_providers(const Config& config, Findings& findings) {
 }
 
 void check_settings(const Config& config, Findings& findings) {
+  check_extproc(config.own.extproc, findings);
   check_halves(config, findings);
   const Limits& limits = config.own.limits;
   if (limits.connect_timeout > limits.total_timeout)

@@ -132,6 +132,13 @@ const Schema& extproc_schema() {
               "skip_response_body",
               "Ask Envoy not to send answers that are no event stream: cheaper, but without token "
               "counts; needs allow_mode_override."),
+          row<&E::request_body_mode>(
+              "request_body_mode",
+              "How Envoy sends request bodies in what `signalbox emit` writes (docs/extproc.md).")
+              .one_of({"buffered", "streamed", "full_duplex_streamed"}),
+          row<&E::allow_mode_override>("allow_mode_override",
+                                       "Whether the filters that `signalbox emit` writes let "
+                                       "Signalbox ask for another body mode."),
           row<&E::message_bytes_max>("message_bytes_max", "Largest message of Envoy.")
               .as(Type::kBytes)
               .range(65536, 2e9)

@@ -24,17 +24,19 @@ void Conversation::wake() {
 }
 
 net::Task<Result<ProxyMessage>> Conversation::next(Deadline deadline) {
+  want_next();
   co_await Waiter(*this, deadline);
   if (!arrived_) {
     if (closed_) co_return fail(Code::kCancelled, "the proxy ended the exchange");
     co_return fail(Code::kRequestTimeout, "the proxy sent nothing in time");
   }
-  ProxyMessage message = *std::exchange(arrived_, std::nullopt);
-  if (!closed_) {
-    wanted_ = true;
-    link_.want();
-  }
-  co_return message;
+  co_return *std::exchange(arrived_, std::nullopt);
+}
+
+void Conversation::want_next() {
+  if (wanted_ || arrived_ || closed_ || ended_) return;
+  wanted_ = true;
+  link_.want();
 }
 
 void Conversation::say(ProxyAnswer answer) {
@@ -44,7 +46,12 @@ void Conversation::say(ProxyAnswer answer) {
 void Conversation::deliver(ProxyMessage message) {
   wanted_ = false;
   arrived_ = std::move(message);
+  bool destroyed = false;
+  destroyed_ = &destroyed;
   wake();
+  if (destroyed) return;
+  destroyed_ = nullptr;
+  want_next();
 }
 
 void Conversation::closed() {

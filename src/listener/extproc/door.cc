@@ -7,13 +7,13 @@
 namespace signalbox::listener {
 
 void Inbox::deliver(const std::shared_ptr<Inbox>& inbox, ProxyMessage message) {
-  inbox->loop.post([inbox, message = std::move(message)]() mutable {
+  inbox->loop.run_or_post([inbox, message = std::move(message)]() mutable {
     if (inbox->conversation != nullptr) inbox->conversation->deliver(std::move(message));
   });
 }
 
 void Inbox::close(const std::shared_ptr<Inbox>& inbox) {
-  inbox->loop.post([inbox] {
+  inbox->loop.run_or_post([inbox] {
     inbox->closed = true;
     if (inbox->conversation != nullptr) inbox->conversation->cancelled();
   });
@@ -22,7 +22,7 @@ void Inbox::close(const std::shared_ptr<Inbox>& inbox) {
 bool ExtProcDoor::accept(ProxyLink* link, std::shared_ptr<Inbox> inbox) {
   const bool full =
       open_streams_.fetch_add(1, std::memory_order_relaxed) >= limits::kExtProcStreamsMax;
-  loop_.post([this, link, full, inbox = std::move(inbox)]() mutable {
+  loop_.run_or_post([this, link, full, inbox = std::move(inbox)]() mutable {
     if (!full) return sessions_.spawn(serve(link, std::move(inbox)));
     open_streams_.fetch_sub(1, std::memory_order_relaxed);
     refuse(*link);

@@ -41,7 +41,10 @@ class ExtProcDoor {
         instruments_(instruments),
         open_streams_(open_streams),
         random_(entropy_seed()),
-        sessions_(loop) {}
+        sessions_(loop) {
+    // Messages come on gRPC's threads; where the loop sleeps they go through its stages there and then.
+    loop_.allow_turns();
+  }
 
   // From any thread. The link stays valid until its finish() is called, which happens on the loop. False: too many
   // streams are open, and the stream is refused instead of served.

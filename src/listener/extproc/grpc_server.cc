@@ -72,7 +72,7 @@ class Call final : public Reactor, public ProxyLink {
   std::string peer_address() const override { return peer_address_; }
 
   void OnReadDone(bool ok) override {
-    if (!ok) return Inbox::close(inbox_);
+    if (!ok) return close();
     ProxyMessage message = read_message(request_);
     if (std::exchange(first_, false) && door_.goes_on(message)) {
       message.answered = true;
@@ -92,10 +92,14 @@ class Call final : public Reactor, public ProxyLink {
     }
     if (end) Finish(*end);
   }
-  void OnCancel() override { Inbox::close(inbox_); }
+  void OnCancel() override { close(); }
   void OnDone() override { const std::unique_ptr<Call> self(this); }
 
  private:
+  // gRPC tells of a stream's end up to twice, on two threads at once.
+  void close() {
+    if (!closed_.test_and_set()) Inbox::close(inbox_);
+  }
   // Under the lock.
   void write_next() {
     writing_ = true;
@@ -107,6 +111,7 @@ class Call final : public Reactor, public ProxyLink {
   std::shared_ptr<Inbox> inbox_;
   ext_proc::ProcessingRequest request_;
   bool first_ = true;  // no message has come yet
+  std::atomic_flag closed_;
   std::mutex mutex_;                                  // guards what follows; held for moments
   std::deque<ext_proc::ProcessingResponse> waiting_;  // the front one is being written
   bool writing_ = false;

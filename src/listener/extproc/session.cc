@@ -98,6 +98,7 @@ net::Task<SessionEnd> Session::serve(const ConnectionSettings* settings) {
       end = co_await pass_by(*std::move(first), {});
     }
   }
+  talk_.end();
   std::optional<Error> error;
   if (end == SessionEnd::kBroken && !talk_.is_closed()) {
     error = Error{Code::kInvalidArgument, "messages out of order, or none in time", {}};
