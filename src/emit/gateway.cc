@@ -198,18 +198,16 @@ std::string gateway_objects(const Routed& routed, const GatewayOptions& options)
   constexpr std::uint64_t kMebibyte = 1 << 20;
   const FilterModes modes = filter_modes(options.request_body_mode, options.allow_mode_override);
   const auto fill = [&](std::string_view text) {
-    return fmt::format(fmt::runtime(text), fmt::arg("name", options.name),
-                       fmt::arg("space", options.name_space),
-                       fmt::arg("processor_host", options.processor_host),
-                       fmt::arg("processor_port", options.processor_port),
-                       fmt::arg("header", options.model_header),
-                       fmt::arg("buffer", (options.body_bytes_max + kMebibyte - 1) / kMebibyte),
-                       fmt::arg("override", options.allow_mode_override),
-                       fmt::arg("mode_request", modes.request),
-                       fmt::arg("mode_response", modes.response),
-                       fmt::arg("mode_trailers", modes.trailers),
-                       fmt::arg("kind_request", modes.request_kind),
-                       fmt::arg("kind_response", modes.response_kind));
+    return fmt::format(
+        fmt::runtime(text), fmt::arg("name", options.name), fmt::arg("space", options.name_space),
+        fmt::arg("processor_host", options.processor_host),
+        fmt::arg("processor_port", options.processor_port),
+        fmt::arg("header", options.model_header),
+        fmt::arg("buffer", (options.body_bytes_max + kMebibyte - 1) / kMebibyte),
+        fmt::arg("override", options.allow_mode_override), fmt::arg("mode_request", modes.request),
+        fmt::arg("mode_response", modes.response), fmt::arg("mode_trailers", modes.trailers),
+        fmt::arg("kind_request", modes.request_kind),
+        fmt::arg("kind_response", modes.response_kind));
   };
   std::string text = fill(kGateway) + fill(options.patch ? kPatchPolicy : kExtensionPolicy);
   for (const auto& service : routed.services) {

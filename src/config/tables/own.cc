@@ -329,7 +329,8 @@ const Schema& health_schema() {
           row<&H::ejection_time>("ejection_time", "First ejection; doubles up to 16 times.")
               .range(0, kDaySeconds),
           row<&H::max_ejection_percent>("max_ejection_percent",
-                                        "Share of replicas that may be ejected for failing (not for being unreachable); one always stays.")
+                                        "Share of replicas that may be ejected for failing (not "
+                                        "for being unreachable); one always stays.")
               .range(0, 100),
           row<&H::slow_start>("slow_start",
                               "An engine that joins or is back gets its share little by little "

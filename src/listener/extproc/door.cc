@@ -30,11 +30,12 @@ bool ExtProcDoor::accept(ProxyLink* link, std::shared_ptr<Inbox> inbox) {
   return !full;
 }
 
-bool ExtProcDoor::goes_on(const ProxyMessage& first) const {
-  if (first.part != HttpPart::kRequestHeaders || first.end_of_stream || first.observed) return false;
+bool goes_on(const ProxyMessage& first, const ProxyHandler& handler) {
+  if (first.part != HttpPart::kRequestHeaders || first.end_of_stream || first.observed)
+    return false;
   if (!first.modes || first.modes->request != BodyMode::kBuffered) return false;
   const std::string_view target = first.headers.get(":path");
-  return handler_.concerns(target.substr(0, target.find('?')));
+  return handler.concerns(target.substr(0, target.find('?')));
 }
 
 void ExtProcDoor::refuse(ProxyLink& link) {

@@ -30,6 +30,10 @@ struct Inbox {
   static void close(const std::shared_ptr<Inbox>& inbox);
 };
 
+// Whether all there is to say to a stream's first message is "go on", so that the answer need not wait for the loop: the
+// headers of a request whose body follows whole.
+bool goes_on(const ProxyMessage& first, const ProxyHandler& handler);
+
 class ExtProcDoor {
  public:
   // Everything outlives the door. `settings` is called on the loop's thread at the start of each stream.
@@ -49,9 +53,8 @@ class ExtProcDoor {
   // From any thread. The link stays valid until its finish() is called, which happens on the loop. False: too many
   // streams are open, and the stream is refused instead of served.
   bool accept(ProxyLink* link, std::shared_ptr<Inbox> inbox);
-  // Whether all there is to say to a stream's first message is "go on", so that the answer need not wait for the loop:
-  // the headers of a request whose body follows whole. From any thread.
-  bool goes_on(const ProxyMessage& first) const;
+  // See goes_on() below. From any thread.
+  bool lets_go_on(const ProxyMessage& first) const { return goes_on(first, handler_); }
   net::Loop& loop() { return loop_; }
   // From any thread: no further stream can come, because the server is closed.
   void server_closed() const { closed_.set(true); }

@@ -74,7 +74,7 @@ class Call final : public Reactor, public ProxyLink {
   void OnReadDone(bool ok) override {
     if (!ok) return close();
     ProxyMessage message = read_message(request_);
-    if (std::exchange(first_, false) && door_.goes_on(message)) {
+    if (std::exchange(first_, false) && door_.lets_go_on(message)) {
       message.answered = true;
       send(ProxyReply{.part = message.part});
     }

@@ -130,7 +130,8 @@ net::Task<SessionEnd> Session::serve_request(ProxyMessage first) {
   exchange.client = read_client(first);
   exchange.identity = take_identity(exchange.client, settings_->identity);
   stripped_ = header_edits(request_headers_, exchange.client.headers);
-  const bool concerns = modes_.request != BodyMode::kGrpc && handler_.concerns(exchange.client.path);
+  const bool concerns =
+      modes_.request != BodyMode::kGrpc && handler_.concerns(exchange.client.path);
   if (talk_.muted() || !concerns) {
     HeaderEdits stripped = stripped_;
     co_return co_await pass_by(std::move(first), std::move(stripped));

@@ -90,10 +90,6 @@ void run(std::string_view input) {
   Random random(1);
   ConnectionSettings settings;
   settings.body_bytes_max = 4096;
-  std::atomic<std::uint64_t> open_streams{0};
-  static telemetry::Registry registry;
-  static telemetry::Instruments instruments(registry);
-  const ExtProcDoor door(loop, handler, {}, instruments, open_streams);
   Session session(link, loop, handler, random);
   tasks.spawn(serve(&session, &settings));
   loop.run_ready();
@@ -111,7 +107,7 @@ void run(std::string_view input) {
     link.wanted = false;
     ProxyMessage next = read_message(request);
     // As the door would, or would not.
-    if (first && choice >= 128) next.answered = door.goes_on(next);
+    if (first && choice >= 128) next.answered = goes_on(next, handler);
     first = false;
     session.conversation().deliver(std::move(next));
     loop.run_ready();

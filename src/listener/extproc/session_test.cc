@@ -234,24 +234,21 @@ TEST_F(SessionTest, ATooLongBodyWhoseHeadersWentOnIsRefusedWhenItComes) {
 }
 
 TEST_F(SessionTest, TheDoorAnswersByItselfOnlyWhereTheWholeBodyFollows) {
-  telemetry::Registry registry;
-  telemetry::Instruments instruments(registry);
-  std::atomic<std::uint64_t> open_streams{0};
-  const ExtProcDoor door(loop_, handler_, {}, instruments, open_streams);
   for (const BodyMode mode : {BodyMode::kNone, BodyMode::kStreamed, BodyMode::kBuffered,
                               BodyMode::kBufferedPartial, BodyMode::kFullDuplex, BodyMode::kGrpc}) {
-    EXPECT_EQ(door.goes_on(request_headers(mode, BodyMode::kNone)), mode == BodyMode::kBuffered);
+    EXPECT_EQ(goes_on(request_headers(mode, BodyMode::kNone), handler_),
+              mode == BodyMode::kBuffered);
   }
-  EXPECT_FALSE(door.goes_on(request_headers(BodyMode::kBuffered, BodyMode::kNone, true)));
+  EXPECT_FALSE(goes_on(request_headers(BodyMode::kBuffered, BodyMode::kNone, true), handler_));
   auto other = request_headers(BodyMode::kBuffered, BodyMode::kNone);
   other.observed = true;
-  EXPECT_FALSE(door.goes_on(other));
+  EXPECT_FALSE(goes_on(other, handler_));
   other = request_headers(BodyMode::kBuffered, BodyMode::kNone);
   other.headers.set(":path", "/health?/v1/");
-  EXPECT_FALSE(door.goes_on(other)) << "none of ours is passed by the session";
+  EXPECT_FALSE(goes_on(other, handler_)) << "none of ours is passed by the session";
   other = request_headers(BodyMode::kBuffered, BodyMode::kNone);
   other.part = HttpPart::kResponseHeaders;
-  EXPECT_FALSE(door.goes_on(other));
+  EXPECT_FALSE(goes_on(other, handler_));
 }
 
 TEST_F(SessionTest, AnUnchangedBodyIsNotSentBack) {
