@@ -52,9 +52,9 @@ std::string routes(const Routed& routed, const EnvoyOptions& options) {
       fmt::format("                  - {{name: {}, present_match: true}}\n", kDestination);
   for (const auto& [name, index] : routed.names) {
     const Service& service = routed.services[index];
-    const std::string is_model = header_is(options.model_header, name);
-    if (takes_choice(service)) text += route("chosen-replica", headers + is_model + chosen);
-    text += route(cluster_name(service), headers + is_model);
+    const std::string is_model = headers + header_is(options.model_header, name);
+    if (takes_choice(service)) text += route("chosen-replica", is_model + chosen);
+    text += route(cluster_name(service), is_model);
   }
   text +=
       "              # Requests that are not about a model, and models that no rule above knows.\n";

@@ -233,22 +233,23 @@ TEST_F(SessionTest, ATooLongBodyWhoseHeadersWentOnIsRefusedWhenItComes) {
   EXPECT_EQ(link_.immediate().status, 413);
 }
 
-TEST_F(SessionTest, TheDoorAnswersByItselfOnlyWhereTheWholeBodyFollows) {
+TEST(GoesOn, OnlyWhereTheWholeBodyFollowsTheHeaders) {
+  const FakeHandler handler;
   for (const BodyMode mode : {BodyMode::kNone, BodyMode::kStreamed, BodyMode::kBuffered,
                               BodyMode::kBufferedPartial, BodyMode::kFullDuplex, BodyMode::kGrpc}) {
-    EXPECT_EQ(goes_on(request_headers(mode, BodyMode::kNone), handler_),
+    EXPECT_EQ(goes_on(request_headers(mode, BodyMode::kNone), handler),
               mode == BodyMode::kBuffered);
   }
-  EXPECT_FALSE(goes_on(request_headers(BodyMode::kBuffered, BodyMode::kNone, true), handler_));
+  EXPECT_FALSE(goes_on(request_headers(BodyMode::kBuffered, BodyMode::kNone, true), handler));
   auto other = request_headers(BodyMode::kBuffered, BodyMode::kNone);
   other.observed = true;
-  EXPECT_FALSE(goes_on(other, handler_));
+  EXPECT_FALSE(goes_on(other, handler));
   other = request_headers(BodyMode::kBuffered, BodyMode::kNone);
   other.headers.set(":path", "/health?/v1/");
-  EXPECT_FALSE(goes_on(other, handler_)) << "none of ours is passed by the session";
+  EXPECT_FALSE(goes_on(other, handler)) << "none of ours is passed by the session";
   other = request_headers(BodyMode::kBuffered, BodyMode::kNone);
   other.part = HttpPart::kResponseHeaders;
-  EXPECT_FALSE(goes_on(other, handler_));
+  EXPECT_FALSE(goes_on(other, handler));
 }
 
 TEST_F(SessionTest, AnUnchangedBodyIsNotSentBack) {
