@@ -263,7 +263,11 @@ const Schema& kv_events_schema() {
                                     "Past it a request is routed without token ids.")
               .range(0.001, 60),
           map<&K::engines>("engines", kv_publisher_schema,
-                           "Engines that publish elsewhere, by backend name, host:port or host.")}};
+                           "Engines that publish elsewhere, by backend name, host:port or host."),
+          row<&K::tokenizers>("tokenizers",
+                              "Folder with tokenizer.json, tokenizer_config.json and perhaps "
+                              "chat_template.jinja of a model, by its name: its prompts are "
+                              "tokenised here where that agrees with its engines.")}};
   return schema;
 }
 
@@ -329,7 +333,8 @@ const Schema& health_schema() {
           row<&H::ejection_time>("ejection_time", "First ejection; doubles up to 16 times.")
               .range(0, kDaySeconds),
           row<&H::max_ejection_percent>("max_ejection_percent",
-                                        "Share of replicas that may be ejected for failing (not for being unreachable); one always stays.")
+                                        "Share of replicas that may be ejected for failing (not "
+                                        "for being unreachable); one always stays.")
               .range(0, 100),
           row<&H::slow_start>("slow_start",
                               "An engine that joins or is back gets its share little by little "
