@@ -263,7 +263,8 @@ Result<Value> arithmetic(Budget& budget, std::string_view word, const Value& lef
   if (word == "*" && left.text() && is_whole(right)) {
     const auto count = static_cast<std::size_t>(std::max<std::int64_t>(0, right.as_integer()));
     if (count == 0 || left.text()->empty()) return Value("");
-    if (count > limits::kTemplateOutputBytesMax) return refused("too long a text");
+    if (count > limits::kTemplateOutputBytesMax)
+      return fail(Code::kPayloadTooLarge, "the template makes too much text");
     SBX_CHECK_OK(budget.bytes(count * left.text()->size()));
     std::string out;
     for (std::size_t i = 0; i < count; ++i) out += *left.text();

@@ -54,7 +54,7 @@ TEST(Template, RendersWhatTheReferenceRenders) {
   }
   std::map<std::string, std::shared_ptr<const Template>> templates;
   std::ifstream cases(SIGNALBOX_SOURCE_DIR "/test/golden/chat_template/cases.jsonl");
-  int same = 0;
+  int same = 0, left = 0;
   for (std::string line; std::getline(cases, line);) {
     const auto one = json::Document::parse(line);
     ASSERT_TRUE(one);
@@ -71,11 +71,16 @@ TEST(Template, RendersWhatTheReferenceRenders) {
       EXPECT_FALSE(got) << name << " with " << with << " is refused by the reference";
       continue;
     }
+    if (!got && got.error().code == Code::kUnsupported) {  // left to the engine, said so
+      ++left;
+      continue;
+    }
     ASSERT_TRUE(got) << name << " with " << with << ": " << got.error().message;
     ASSERT_EQ(*got, wanted->string()) << name << " with " << with;
     ++same;
   }
-  EXPECT_GT(same, 400);
+  EXPECT_GT(same, 450);
+  EXPECT_LT(left, 30) << "lists with text beyond ASCII, printed as Python prints them";
 }
 
 TEST(Template, SaysWhatItDoesNotKnowWhenItIsLoaded) {
@@ -119,7 +124,7 @@ TEST(Template, StopsAtItsBounds) {
       rendered("{% set x = [] %}{% set ns = namespace(x=[]) %}{% for i in range(1000) %}"
                "{% set ns.x = [ns.x] %}{% endfor %}"));
   EXPECT_FALSE(rendered("{% set ns = namespace() %}{% set ns.me = [ns] %}"));
-  EXPECT_FALSE(Template::compile(std::string(10'000, '(') + "1"));
+  EXPECT_FALSE(Template::compile("{{ " + std::string(10'000, '(') + "1"));
   EXPECT_FALSE(Template::compile("{{ " + std::string(10'000, '[') + " }}"));
   std::string sum = "{{ 1";
   for (int i = 0; i < 10'000; ++i) sum += " + 1";
@@ -175,87 +180,25 @@ TEST(Json, KeepsWhatPythonKeeps) {
 }
 
 // Pieces that make sense together more often than random bytes do.
+const std::vector<std::string>& pieces() {
+  // clang-format off
+  static const std::vector<std::string> kPieces = {
+      "{{", "}}", "{%", "%}", "{%-", "-%}", "{#", "#}", " if ", " else ", "endif", "for x in ", "endfor", "set x = ",
+      "set ns.x = ", "endset", "macro f(a, b=1)", "endmacro", "f(", "(", ")", "[", "]", "messages", "x", ".content", "[0]",
+      "[::-1]", "[1:", "|", "tojson", "list", "map(", "selectattr('role', 'eq', 'user')", " is ", "string", "defined", " and ",
+      " not ", "'a'", "\"b\"", "1", "-", "+", "~", "*", "//", "%", ",", ":", "=", "==", "in ", "namespace(x=1)", "range(9)",
+      "loop.last", "\n", " ", "generation", "endgeneration", "raw", "endraw", "é", "\xFF", "{% for m in messages %}",
+      "{% endfor %}", "{{ m.content }}", "{% if x %}", "{% endif %}", ".split(", ".strip()", "['content']", "break", "continue",
+      "{'a': ", "}"};
+  // clang-format on
+  return kPieces;
+}
+
 RC_GTEST_PROP(Template, NeverCrashes, ()) {
-  static const std::vector<std::string> kPieces = {"{{",
-                                                   "}}",
-                                                   "{%",
-                                                   "%}",
-                                                   "{%-",
-                                                   "-%}",
-                                                   "{#",
-                                                   "#}",
-                                                   " if ",
-                                                   " else ",
-                                                   "endif",
-                                                   "for x in ",
-                                                   "endfor",
-                                                   "set x = ",
-                                                   "set ns.x = ",
-                                                   "endset",
-                                                   "macro f(a, b=1)",
-                                                   "endmacro",
-                                                   "f(",
-                                                   "(",
-                                                   ")",
-                                                   "[",
-                                                   "]",
-                                                   "messages",
-                                                   "x",
-                                                   ".content",
-                                                   "[0]",
-                                                   "[::-1]",
-                                                   "[1:",
-                                                   "|",
-                                                   "tojson",
-                                                   "list",
-                                                   "map(",
-                                                   "selectattr('role', 'eq', 'user')",
-                                                   " is ",
-                                                   "string",
-                                                   "defined",
-                                                   " and ",
-                                                   " not ",
-                                                   "'a'",
-                                                   "\"b\"",
-                                                   "1",
-                                                   "-",
-                                                   "+",
-                                                   "~",
-                                                   "*",
-                                                   "//",
-                                                   "%",
-                                                   ",",
-                                                   ":",
-                                                   "=",
-                                                   "==",
-                                                   "in ",
-                                                   "namespace(x=1)",
-                                                   "range(9)",
-                                                   "loop.last",
-                                                   "\n",
-                                                   " ",
-                                                   "generation",
-                                                   "endgeneration",
-                                                   "raw",
-                                                   "endraw",
-                                                   "é",
-                                                   "\xFF",
-                                                   "{% for m in messages %}",
-                                                   "{% endfor %}",
-                                                   "{{ m.content }}",
-                                                   "{% if x %}",
-                                                   "{% endif %}",
-                                                   ".split(",
-                                                   ".strip()",
-                                                   "['content']",
-                                                   "break",
-                                                   "continue",
-                                                   "{'a': ",
-                                                   "}"};
   std::string source;
   const auto picked = *rc::gen::container<std::vector<std::size_t>>(
-      rc::gen::inRange<std::size_t>(0, kPieces.size()));
-  for (const std::size_t at : picked) source += kPieces[at];
+      rc::gen::inRange<std::size_t>(0, pieces().size()));
+  for (const std::size_t at : picked) source += pieces()[at];
   const auto compiled = Template::compile(source);
   if (!compiled) return;
   const auto document = json::Document::parse(

@@ -94,7 +94,7 @@ Result<std::shared_ptr<const Template>> compiled(std::string source, const std::
 }  // namespace
 
 Result<std::shared_ptr<const PromptTokenizer>> PromptTokenizer::load(const std::string& directory) {
-  std::unique_ptr<PromptTokenizer> made(new PromptTokenizer());
+  auto made = std::unique_ptr<PromptTokenizer>(new PromptTokenizer());
   SBX_TRY(made->tokenizer_, tokenize::load_tokenizer(directory));
   SBX_CHECK_OK(made->read_config(directory));
   return std::shared_ptr<const PromptTokenizer>(std::move(made));

@@ -36,6 +36,8 @@ class Tokenizer {
   // token stems from (WordPiece: of their word). At most a few ids a byte.
   virtual void tokenize(std::string_view text, std::vector<std::int32_t>& ids,
                         std::vector<WordSpan>* spans = nullptr) const = 0;
+  // Ids are 0 .. size() - 1.
+  virtual std::int32_t size() const = 0;
   // tokenize() that also appends the marks of the text, in order. A text may be cut at a mark and both pieces tokenised
   // alone; kinds without such tokens have no marks.
   virtual void tokenize_marked(std::string_view text, std::vector<std::int32_t>& ids,
@@ -44,8 +46,6 @@ class Tokenizer {
     tokenize(text, ids);
   }
   virtual std::size_t lookahead() const { return 0; }
-  // Ids are 0 .. size() - 1.
-  virtual std::int32_t size() const = 0;
   const Frame& frame() const { return frame_; }
 
  protected:

@@ -1,6 +1,6 @@
-// Token ids of prompts, for policies that go by what engines hold. Where the client sent ids, those; else, where the model has
-// a tokenizer here that agrees with its engines, our own; else an engine's /tokenize, which renders the chat template as the
-// engine will. A cache of prompts seen before stands before both.
+// Token ids of prompts, for policies that go by what engines hold. Where the client sent ids, those; else, where the model
+// has a tokenizer here that agrees with its engines, our own; else an engine's /tokenize, which renders the chat template
+// as the engine will. A cache of prompts seen before stands before both.
 //
 // Our own: the request is rendered and tokenised on its core. Of a conversation that goes on only the new turn is
 // tokenised. More than kLocalPromptBytesMax of new text is left to an engine, so that no core stands still for long.
