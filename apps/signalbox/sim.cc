@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "json/document.h"
 #include "net/network.h"
+#include "prompt/prompt_tokenizer.h"
 #include "sim/server.h"
 
 namespace signalbox::cli {
@@ -32,6 +33,7 @@ constexpr std::array kFlags = {
     FlagSpec{"blocks", "N", "KV cache in blocks of 16 tokens; default 8192"},
     FlagSpec{"max-running", "N", "requests decoded at once; default 256"},
     FlagSpec{"kv-events", "", "publish KV events over ZeroMQ, with replay, on free ports"},
+    FlagSpec{"tokenizer", "DIR", "tokenizer.json and chat template of a model, for real token ids"},
     FlagSpec{"ports-file", "FILE", "write {\"engines\":[...]} once listening"},
     FlagSpec{"help", "", "this text"},
 };
@@ -106,6 +108,9 @@ Result<Options> read_options(const Flags& flags) {
   SBX_TRY(engine.blocks, count_of(flags, "blocks", engine.blocks));
   if (flags.has("kv-events"))
     engine.kv_endpoint = engine.kv_replay_endpoint = "tcp://" + options.host + ":*";
+  if (const auto directory = flags.value("tokenizer")) {
+    SBX_TRY(engine.tokenizer, prompt::PromptTokenizer::load(*directory));
+  }
   SBX_TRY(engine.running_max, count_of(flags, "max-running", engine.running_max));
   return options;
 }

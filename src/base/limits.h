@@ -109,6 +109,22 @@ inline constexpr std::size_t kPromptTokensMax = 4 << 20;          // of one prom
 inline constexpr std::size_t kTokenCacheBytesMax = 16 << 20;      // per core
 inline constexpr std::size_t kTokenizeAnswerBytesMax = 32 << 20;  // an engine's /tokenize
 inline constexpr std::size_t kTokenizeCallsMax = 64;              // at a time, per core
+inline constexpr std::size_t kLocalPromptBytesMax =
+    64 << 10;  // of a prompt that a core tokenises itself; longer ones are the engine's to do
+inline constexpr std::size_t kLocalRenderBytesMax =
+    1 << 20;  // of messages that a core renders itself; of a conversation that goes on most is known
+inline constexpr std::size_t kTokenizerConfigBytesMax = 8 << 20;  // tokenizer_config.json
+// Chat templates. One rendering is some hundred to some thousand steps; the bounds keep a template with a mistake, or a
+// conversation of very many messages, from holding up a core.
+inline constexpr std::size_t kTemplateBytesMax = 256 << 10;  // the longest seen are 20 KB
+inline constexpr std::size_t kTemplateNodesMax = 50'000;
+inline constexpr int kTemplateDepthMax = 64;    // blocks, expressions, values inside one another
+inline constexpr int kTemplateCallsMax = 32;    // macros that call one another
+inline constexpr int kTemplateLevelsMax = 200;  // of all that while it runs
+inline constexpr std::size_t kTemplateStepsMax = 200'000;  // about 10 ms
+inline constexpr std::size_t kTemplateBytesPerStep = 256;  // of text that is searched or copied
+inline constexpr std::size_t kTemplateOutputBytesMax = 64 << 20;  // text made, thrown away or not
+inline constexpr std::size_t kTemplateTimeBytesMax = 64;          // format of strftime_now()
 // Disaggregated prefill: what a prefill engine answers is read whole.
 inline constexpr std::size_t kPrefillAnswerBytesMax = 4 << 20;
 inline constexpr int kPrefillAttemptsMax = 2;

@@ -149,6 +149,8 @@ struct KvEvents {
   std::string tokenize_path = "/tokenize";
   milliseconds tokenize_timeout{100};          // past it the request is routed without token ids
   std::map<std::string, KvPublisher> engines;  // by backend name, host:port or host
+  // Folders with the tokenizer and the chat template of a model, by name of the providers entry.
+  std::map<std::string, std::string> tokenizers;
   bool operator==(const KvEvents&) const = default;
 };
 

@@ -168,7 +168,7 @@ enum class TokenSource : std::uint8_t {
   kNone,    // not asked for, or not to be had
   kBody,    // the client sent them
   kCache,   // a beginning of the prompt that was seen before
-  kEngine,  // an engine's /tokenize
+  kEngine,  // an engine's /tokenize, or our own tokenizer, which agrees with it
 };
 
 // Written by upstream/ before the first choice, where a policy asks for it: the prompt as its engine numbers it, or a

@@ -112,7 +112,8 @@ Control::Control(Services& services, Loader& loader)
                [this](discovery::ProbeTarget target, bool want_body, net::Cancellation* cancel) {
                  return probe(&clients_, std::move(target), want_body, cancel);
                }),
-      kv_feed_(services.instruments) {
+      kv_feed_(services.instruments),
+      agreement_(*loop_, clients_, services.instruments) {
   signals_ = net::watch_signals(*loop_, [this](bool terminate) {
     if (terminate) {
       loop_->stop();
@@ -129,8 +130,10 @@ Control::Control(Services& services, Loader& loader)
     services_.engine_windows.sample(*services_.endpoints.current(), loop_->now());
     log_engines();
   }));
-  tickers_.push_back(
-      std::make_unique<Ticker>(*loop_, kEndpointCheckInterval, [this] { apply_snapshot(); }));
+  tickers_.push_back(std::make_unique<Ticker>(*loop_, kEndpointCheckInterval, [this] {
+    apply_snapshot();
+    agreement_.look(services_.endpoints.current(), services_.snapshots.current()->tokenizers);
+  }));
   const config::Tracing& tracing = services_.snapshots.current()->config->tracing;
   if (tracing.enabled && !tracing.endpoint.empty()) {
     trace_url_ = otlp_url(tracing);
@@ -259,6 +262,7 @@ net::Task<void> Control::stop_checks() {
   for (const auto& source : sources_) source->stop();
   co_await health_.stop();
   co_await scraper_.stop();
+  co_await agreement_.stop();
   co_await tasks_.join();
   loop_->post([this] { loop_->stop(); });
 }

@@ -18,6 +18,7 @@
 #include "pipeline/loader.h"
 #include "pipeline/services.h"
 #include "telemetry/otlp.h"
+#include "upstream/agreement.h"
 
 namespace signalbox::pipeline {
 
@@ -62,6 +63,7 @@ class Control {
   discovery::HealthChecker health_;
   discovery::Scraper scraper_;
   discovery::KvFeed kv_feed_;
+  upstream::AgreementChecker agreement_;
   std::unique_ptr<telemetry::OtlpExporter> exporter_;
   std::string trace_url_;
   std::unique_ptr<net::SignalWatch> signals_;

@@ -84,7 +84,8 @@ net::Task<Result<void>> Pipeline::forward(Flow* flow) {
   const bool add_usage = exchange.request.stream && !exchange.request.include_usage;
   // Policies that go by what engines hold of the prompt need to know it as they do.
   if (wants_token_ids(exchange, *set)) {
-    upstream::TokenFinder::Query query{.config = flow->snapshot->config, .set = set};
+    upstream::TokenFinder::Query query{
+        .config = flow->snapshot->config, .set = set, .tokenizers = flow->snapshot->tokenizers};
     co_await token_finder_.find(&exchange, std::move(query));
   }
   upstream::Sending sending{.exchange = &exchange, .config = &config};

@@ -170,8 +170,13 @@ Result<void> Loader::load() {
   SBX_TRY(config, engines_.apply(std::move(config)));
   SBX_CHECK_OK(load_models(*config));
   const signals::Models models{.encoder = encoder_.get(), .language = language_.get()};
-  SBX_TRY(compiled_,
+  SBX_TRY(const auto built,
           build_snapshot(config, epoch_ + 1, models, encoder_pool_.get(), compiled_.get()));
+  auto snapshot = std::make_shared<Snapshot>(*built);
+  snapshot->tokenizers = upstream::load_tokenizers(
+      config->own.kv_events, compiled_ ? compiled_->tokenizers.get() : nullptr,
+      services_.instruments);
+  compiled_ = std::move(snapshot);
   base_ = std::move(config);
   ++epoch_;
   publish();

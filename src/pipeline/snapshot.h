@@ -18,6 +18,7 @@
 #include "listener/http/connection.h"
 #include "pipeline/access.h"
 #include "signals/evaluator.h"
+#include "upstream/local_tokenizers.h"
 
 namespace signalbox::pipeline {
 
@@ -36,6 +37,7 @@ struct Snapshot {
   std::shared_ptr<const config::Config> rules;  // what `main` and `recipes` were compiled from
   std::shared_ptr<const listener::ConnectionSettings> connection;
   std::shared_ptr<const AccessTable> access;
+  std::shared_ptr<const upstream::LocalTokenizers> tokenizers;  // nullptr: none
   encoder::Pool* encoder_pool = nullptr;  // of the process; nullptr: the keyword rung answers
 
   // The routing of a recipe, or the file's own for an empty name.

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "sim/prefix_cache.h"
 
 namespace signalbox::sim {
 namespace {
@@ -238,6 +239,18 @@ Result<Ask> read_ask(Dialect dialect, const json::Document& body) {
   }
   if (!read) return std::unexpected(std::move(read).error());
   return ask;
+}
+
+Result<void> use_tokenizer(Ask& ask, const prompt::PromptTokenizer& tokenizer, json::Value body,
+                           prompt::BodyKind kind, std::chrono::seconds now) {
+  SBX_TRY(auto rendered, tokenizer.render(body, kind, now));
+  ask.ids = tokenizer.tokenize(std::move(rendered), nullptr).ids;
+  ask.prompt.clear();
+  for (const std::uint32_t id : ask.ids) {
+    for (std::size_t byte = 0; byte < kTokenBytes; ++byte)
+      ask.prompt += static_cast<char>(id >> (8 * byte) & 0xFF);
+  }
+  return {};
 }
 
 }  // namespace signalbox::sim

@@ -184,6 +184,17 @@ Result<Plain> score(State& state, const Request& request) {
 Result<Plain> tokenize(State& state, const Request& request) {
   SBX_TRY(const auto document, parse(request));
   SBX_CHECK_OK(known_model(state, document.root()));
+  ++state.tokenized;
+  if (const auto& tokenizer = state.engine.options().tokenizer) {
+    Ask ask;
+    const auto now = std::chrono::floor<std::chrono::seconds>(state.loop.clock().unix_time());
+    auto used = use_tokenizer(ask, *tokenizer, document.root(), prompt::BodyKind::kTokenize, now);
+    if (!used) return plain_error(400, used.error().message, "BadRequestError", "");
+    return Plain{
+        .body = fmt::format(R"({{"count":{},"max_model_len":{},"tokens":[{}],"token_strs":null}})",
+                            ask.ids.size(), state.engine.options().context_tokens_max,
+                            fmt::join(ask.ids, ","))};
+  }
   SBX_TRY(std::string text, string_member(document.root(), "prompt"));
   SBX_TRY(const auto messages, document.root().find("messages"));
   if (messages) {
@@ -329,6 +340,7 @@ Result<Plain> last(State& state, const Request&) {
   json::Writer out(plain.body);
   out.begin_object().key("engine").string(state.engine.options().name);
   out.key("requests").integer(static_cast<std::int64_t>(state.requests));
+  out.key("tokenized").integer(static_cast<std::int64_t>(state.tokenized));
   out.key("finished").integer(static_cast<std::int64_t>(state.metrics.finished_count()));
   out.key("aborted").integer(static_cast<std::int64_t>(state.metrics.aborted_count()));
   out.key("running").integer(static_cast<std::int64_t>(state.engine.running()));

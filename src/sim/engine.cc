@@ -39,7 +39,7 @@ Engine::Admission Engine::submit(Sequence& sequence, const Prompt& prompt,
   const std::uint64_t salt = prompt.cache_salt.empty() ? 0 : hash64(prompt.cache_salt);
   sequence.block_hashes_ =
       hash_blocks(prompt.text, (prompt.adapter.empty() ? 0 : hash64(prompt.adapter)) ^ salt);
-  if (kv_listener_) sequence.tokens_ = token_ids(prompt.text);
+  if (kv_listener_) sequence.tokens_ = prompt.ids != nullptr ? *prompt.ids : token_ids(prompt.text);
   sequence.adapter_ = prompt.adapter;
   sequence.cache_salt_ = prompt.cache_salt;
   sequence.transferred_ = prompt.transferred;

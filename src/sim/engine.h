@@ -8,12 +8,14 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "kv/kv_event.h"
+#include "prompt/prompt_tokenizer.h"
 #include "sim/prefix_cache.h"
 
 namespace signalbox::sim {
@@ -32,6 +34,8 @@ struct EngineOptions {
   std::string
       kv_endpoint;  // tcp://ADDRESS:PORT for KV events, a port of * is the system's choice; empty: none
   std::string kv_replay_endpoint;  // the same for their replay
+  // Of a real model: chats and completions become its token ids. nullptr: four bytes a token.
+  std::shared_ptr<const prompt::PromptTokenizer> tokenizer;
 };
 
 class Engine;
@@ -72,8 +76,9 @@ class Engine {
  public:
   enum class Admission : std::uint8_t { kStarted, kQueued, kRefused };
   struct Prompt {
-    std::string_view text;  // hashed, not kept
-    std::string adapter;    // empty for the base model
+    std::string_view text;                            // hashed, not kept; with `ids`, their bytes
+    const std::vector<std::uint32_t>* ids = nullptr;  // of a real tokenizer
+    std::string adapter;                              // empty for the base model
     std::string cache_salt;
     bool transferred = false;  // its blocks come from another engine: nothing is computed
   };
@@ -87,8 +92,8 @@ class Engine {
                    TimePoint now, std::function<void()> on_start);
   Admission submit(Sequence& sequence, std::string_view prompt, const std::string& adapter,
                    std::size_t answer_tokens, TimePoint now, std::function<void()> on_start) {
-    return submit(sequence, Prompt{prompt, adapter, {}, false}, answer_tokens, now,
-                  std::move(on_start));
+    return submit(sequence, Prompt{.text = prompt, .adapter = adapter, .cache_salt = {}},
+                  answer_tokens, now, std::move(on_start));
   }
   // Told what the prefix cache stores and drops, as a real engine tells.
   void on_kv_events(std::function<void(std::vector<kv::NamedEvent>)> listener) {

@@ -45,6 +45,14 @@ net::Task<bool> Connection::generate(Dialect dialect) {
   if (!ask) co_return co_await send_plain(plain_error(ask.error()));
   if (ask->model.empty()) ask->model = state_.engine.options().model;
   if (!state_.engine.serves(ask->model)) co_return co_await send_plain(model_not_found(ask->model));
+  const auto& tokenizer = state_.engine.options().tokenizer;
+  if (tokenizer && (dialect == Dialect::kChat || dialect == Dialect::kCompletions)) {
+    const auto now = std::chrono::floor<std::chrono::seconds>(state_.loop.clock().unix_time());
+    auto used =
+        use_tokenizer(*ask, *tokenizer, document->root(), prompt::BodyKind::kGeneration, now);
+    if (!used)
+      co_return co_await send_plain(plain_error(400, used.error().message, "BadRequestError", ""));
+  }
 
   Generation generation = plan(*std::move(ask));
   Sequence sequence(state_.engine);
@@ -94,6 +102,7 @@ std::string Connection::kept_blocks(const Generation& generation) const {
 net::Task<bool> Connection::admit(Sequence& sequence, const Generation& generation) {
   const std::string& model = generation.ask.model;
   const Engine::Prompt prompt{.text = generation.ask.prompt,
+                              .ids = generation.ask.ids.empty() ? nullptr : &generation.ask.ids,
                               .adapter = state_.engine.is_adapter(model) ? model : std::string(),
                               .cache_salt = generation.ask.cache_salt,
                               .transferred = generation.ask.fetches_blocks};

@@ -34,6 +34,7 @@ struct State {
   // The last request that was not for /sim, /health or /metrics, kept for GET /sim/last.
   std::shared_ptr<const Request> last;
   std::uint64_t requests = 0;
+  std::uint64_t tokenized = 0;  // answers of /tokenize
   std::size_t connections = 0;
   std::uint64_t connections_accepted = 0;
 };

@@ -113,10 +113,13 @@ struct Instruments {
   // KV events and token ids. Set by discovery's feed and by upstream.
   Family<Counter, 2>& kv_batches;  // {engine, outcome: "live"|"replayed"|"missed"|"malformed"}
   Family<Counter, 2>& kv_events;   // {engine, kind: "stored"|"removed"|"cleared"|"ignored"}
-  Family<Counter, 2>& kv_blocks_dropped;       // {engine, reason: "orphan"|"full"}
-  Family<Gauge, 1>& kv_blocks;                 // {engine} blocks held, over all tiers
-  Family<Counter, 1>& prompt_tokens_found;     // {source: "body"|"cache"|"engine"|"none"}
-  Histogram& tokenize_latency;                 // seconds, an engine's /tokenize
+  Family<Counter, 2>& kv_blocks_dropped;    // {engine, reason: "orphan"|"full"}
+  Family<Gauge, 1>& kv_blocks;              // {engine} blocks held, over all tiers
+  Family<Counter, 1>& prompt_tokens_found;  // {source: "body"|"cache"|"engine"|"local"|"none"}
+  Histogram& local_tokenize_latency;        // seconds of a core, rendering included
+  Family<Counter, 2>& tokenizer_checks;  // {model, result: "agrees"|"partly"|"differs"|"no_answer"}
+  Family<Gauge, 1>& local_tokenizer;     // {model} 1 while prompts are tokenised here
+  Histogram& tokenize_latency;           // seconds, an engine's /tokenize
   Family<Counter, 1>& disaggregated_requests;  // {result: "transferred"|"skipped"|"failed"|...}
   Family<Histogram, 1>& prefill_latency;       // {model} seconds, the prefill half
 

@@ -31,6 +31,7 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens)
   for (std::size_t i = 0; i < tokens_.size(); ++i) {
     const std::string& text = tokens_[i].text;
     if (text.empty() || !table_.insert(text, static_cast<std::int32_t>(i))) continue;
+    longest_ = std::max(longest_, text.size());
     auto& lengths = lengths_[static_cast<unsigned char>(text.front())];
     const auto length = static_cast<std::uint32_t>(text.size());
     if (std::ranges::find(lengths, length) == lengths.end()) lengths.push_back(length);
@@ -56,6 +57,7 @@ std::vector<AddedTokens::Part> AddedTokens::split(std::string_view text) const {
       ++at;
       continue;
     }
+    const std::size_t spelled = at;
     std::size_t from = at, to = at + token->text.size();
     at = to;
     if (token->single_word && touches_word(text, from, to)) continue;
@@ -67,11 +69,11 @@ std::vector<AddedTokens::Part> AddedTokens::split(std::string_view text) const {
       if (!is_space(decoded.point)) break;
       to += decoded.bytes;
     }
-    if (from > begin) parts.push_back({begin, from, -1});
-    parts.push_back({from, to, token->id});
+    if (from > begin) parts.push_back({begin, from});
+    parts.push_back({from, to, token->id, from != spelled});
     begin = at = std::max(at, to);
   }
-  if (begin < text.size()) parts.push_back({begin, text.size(), -1});
+  if (begin < text.size()) parts.push_back({begin, text.size()});
   return parts;
 }
 

@@ -31,14 +31,18 @@ class AddedTokens {
   struct Part {
     std::size_t begin = 0, end = 0;
     std::int32_t id = -1;
+    bool spaced = false;  // begins with white space that its token took
   };
   // Cuts the text; the parts cover it, and none is empty. O(bytes * distinct lengths of tokens that
   // begin with the byte at hand).
   std::vector<Part> split(std::string_view text) const;
+  // Bytes of the longest token.
+  std::size_t longest() const { return longest_; }
 
  private:
   const AddedToken* longest_at(std::string_view text, std::size_t at) const;
 
+  std::size_t longest_ = 0;
   std::vector<AddedToken> tokens_;
   PieceTable table_;                                       // index into tokens_
   std::array<std::vector<std::uint32_t>, 256> lengths_{};  // by first byte, longest first

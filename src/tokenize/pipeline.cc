@@ -27,12 +27,18 @@ struct Stages {
   std::int32_t size = 0;
 };
 
+constexpr std::size_t kCharacterBytesMax = 4;
+
 class PipelineTokenizer final : public Tokenizer {
  public:
   PipelineTokenizer(Stages stages, Frame frame)
       : Tokenizer(std::move(frame)), stages_(std::move(stages)) {}
   void tokenize(std::string_view text, std::vector<std::int32_t>& ids,
                 std::vector<WordSpan>* spans) const override;
+  void tokenize_marked(std::string_view text, std::vector<std::int32_t>& ids,
+                       std::vector<Mark>& marks) const override;
+  // And the character behind it, which decides whether a word ends there.
+  std::size_t lookahead() const override { return stages_.raw.longest() + kCharacterBytesMax; }
   std::int32_t size() const override { return stages_.size; }
 
  private:
@@ -59,6 +65,19 @@ void PipelineTokenizer::tokenize(std::string_view text, std::vector<std::int32_t
   Output output{ids, spans, {}, {}};
   for (const AddedTokens::Part& part : stages_.raw.split(text)) {
     if (part.id >= 0) {
+      output.add(part.id, {part.begin, part.end});
+    } else {
+      run_raw(text.substr(part.begin, part.end - part.begin), part.begin, output);
+    }
+  }
+}
+
+void PipelineTokenizer::tokenize_marked(std::string_view text, std::vector<std::int32_t>& ids,
+                                        std::vector<Mark>& marks) const {
+  Output output{ids, nullptr, {}, {}};
+  for (const AddedTokens::Part& part : stages_.raw.split(text)) {
+    if (part.id >= 0) {
+      if (!part.spaced) marks.push_back({part.begin, ids.size()});
       output.add(part.id, {part.begin, part.end});
     } else {
       run_raw(text.substr(part.begin, part.end - part.begin), part.begin, output);

@@ -2,6 +2,7 @@
 // after load and shared by all threads.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -19,6 +20,14 @@ struct Frame {
   std::vector<std::int32_t> after;
 };
 
+// Where an added token begins that was cut out of a text before anything else happened. The ids of what stands before it do
+// not depend on what follows, but for a longer token that might have begun in the last lookahead() bytes.
+struct Mark {
+  std::size_t text_begin = 0;  // bytes
+  std::size_t ids_before = 0;
+  bool operator==(const Mark&) const = default;
+};
+
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
@@ -29,6 +38,14 @@ class Tokenizer {
                         std::vector<WordSpan>* spans = nullptr) const = 0;
   // Ids are 0 .. size() - 1.
   virtual std::int32_t size() const = 0;
+  // tokenize() that also appends the marks of the text, in order. A text may be cut at a mark and both pieces tokenised
+  // alone; kinds without such tokens have no marks.
+  virtual void tokenize_marked(std::string_view text, std::vector<std::int32_t>& ids,
+                               std::vector<Mark>& marks) const {
+    static_cast<void>(marks);
+    tokenize(text, ids);
+  }
+  virtual std::size_t lookahead() const { return 0; }
   const Frame& frame() const { return frame_; }
 
  protected:

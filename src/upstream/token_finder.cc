@@ -22,6 +22,7 @@ constexpr std::size_t kShortBytes = 512;
 // Of a prompt, unknown, that nobody waits for: the last turn of a conversation.
 constexpr std::size_t kTailShare = 8;
 constexpr std::size_t kTailBytes = 1024;
+constexpr std::size_t kEntryBytes = 64;  // of the cache, besides what it holds
 // Of a call, whoever waits: what is learnt late serves the next turn.
 constexpr std::chrono::seconds kCallTimeout{10};
 
@@ -35,7 +36,8 @@ std::uint64_t rendering_hash(const exchange::Exchange& exchange,
                              const exchange::Candidate& candidate) {
   std::uint64_t hash = hash64(candidate.upstream_name);
   for (const std::string_view key :
-       {"tools", "chat_template", "chat_template_kwargs", "documents", "add_generation_prompt"}) {
+       {"tools", "chat_template", "chat_template_kwargs", "documents", "add_generation_prompt",
+        "continue_final_message", "add_special_tokens", "reasoning_effort"}) {
     if (const auto value = member(exchange.request, key)) hash = hash64(value->raw(), hash ^ 1);
   }
   if (exchange.edits.injected_system_prompt && exchange.decision.decision != nullptr &&
@@ -47,7 +49,7 @@ std::uint64_t rendering_hash(const exchange::Exchange& exchange,
   return hash;
 }
 
-std::optional<std::vector<std::uint32_t>> ids_of(json::Value array) {
+std::optional<std::vector<std::uint32_t>> ids_in(json::Value array) {
   std::vector<std::uint32_t> ids;
   if (array.size() > limits::kPromptTokensMax) return std::nullopt;
   ids.reserve(array.size());
@@ -59,28 +61,42 @@ std::optional<std::vector<std::uint32_t>> ids_of(json::Value array) {
   return ids;
 }
 
+prompt::Tokenized of_engine(std::vector<std::uint32_t> ids) {
+  prompt::Tokenized tokenized;
+  tokenized.ids = std::move(ids);
+  return tokenized;
+}
+
+std::size_t size_of(const prompt::Tokenized& of) {
+  return of.ids.size() * sizeof(std::uint32_t) + of.marks.size() * sizeof(tokenize::Mark) +
+         of.rendered.text.size() + kEntryBytes;
+}
+
 }  // namespace
 
-TokenIds TokenCache::find(std::uint64_t key) {
+TokenIds ids_of(const KnownPrompt& known) {
+  return known ? TokenIds(known, &known->ids) : TokenIds();
+}
+
+KnownPrompt TokenCache::find(std::uint64_t key) {
   const auto place = places_.find(key);
   if (place == places_.end()) return nullptr;
   entries_.splice(entries_.begin(), entries_, place->second);
-  return place->second->ids;
+  return place->second->prompt;
 }
 
-void TokenCache::insert(std::uint64_t key, TokenIds ids) {
-  const auto size_of = [](const TokenIds& of) { return of->size() * sizeof(std::uint32_t) + 64; };
-  if (size_of(ids) > bytes_max_) return;
+void TokenCache::insert(std::uint64_t key, KnownPrompt prompt) {
+  if (size_of(*prompt) > bytes_max_) return;
   if (const auto place = places_.find(key); place != places_.end()) {
-    bytes_ -= size_of(place->second->ids);
+    bytes_ -= size_of(*place->second->prompt);
     entries_.erase(place->second);
     places_.erase(place);
   }
-  bytes_ += size_of(ids);
-  entries_.push_front({key, std::move(ids)});
+  bytes_ += size_of(*prompt);
+  entries_.push_front({key, std::move(prompt)});
   places_[key] = entries_.begin();
   while (bytes_ > bytes_max_) {
-    bytes_ -= size_of(entries_.back().ids);
+    bytes_ -= size_of(*entries_.back().prompt);
     places_.erase(entries_.back().key);
     entries_.pop_back();
   }
@@ -97,7 +113,7 @@ PromptKeys prompt_keys(const exchange::Exchange& exchange, const exchange::Candi
     if (prompt->is_string())
       keys.positions.push_back({hash64(prompt->raw(), key), prompt->raw().size()});
     else if (prompt->is_array())
-      keys.ids = ids_of(*prompt);
+      keys.ids = ids_in(*prompt);
     return keys;
   }
   if (request.endpoint != Endpoint::kChatCompletions) return keys;
@@ -141,7 +157,7 @@ struct TokenFinder::Call {
   std::string model;
   http::FetchRequest request;
   std::uint64_t key = 0;
-  net::OneShot<TokenIds> answer;
+  net::OneShot<KnownPrompt> answer;
   Duration timeout{};
 };
 
@@ -184,7 +200,7 @@ std::shared_ptr<TokenFinder::Call> TokenFinder::call_of(const exchange::Exchange
   return call;
 }
 
-net::Task<TokenIds> TokenFinder::ask(std::shared_ptr<Call> call) {
+net::Task<KnownPrompt> TokenFinder::ask(std::shared_ptr<Call> call) {
   const TimePoint begun = loop_.now();
   auto response = co_await http::fetch(&clients_, std::move(call->request),
                                        Deadline::after(begun, kCallTimeout), &stop_);
@@ -202,16 +218,16 @@ net::Task<TokenIds> TokenFinder::ask(std::shared_ptr<Call> call) {
     complain(call->model, ids.error().message);
     co_return nullptr;
   }
-  co_return std::make_shared<const std::vector<std::uint32_t>>(*std::move(ids));
+  co_return std::make_shared<const prompt::Tokenized>(of_engine(*std::move(ids)));
 }
 
 net::Task<void> TokenFinder::learn(std::shared_ptr<Call> call) {
-  auto ids = co_await ask(call);
-  if (ids) cache_.insert(call->key, ids);
-  call->answer.set(std::move(ids));
+  auto prompt = co_await ask(call);
+  if (prompt) cache_.insert(call->key, prompt);
+  call->answer.set(std::move(prompt));
 }
 
-net::Task<TokenIds> TokenFinder::wait_for(std::shared_ptr<Call> call) {
+net::Task<KnownPrompt> TokenFinder::wait_for(std::shared_ptr<Call> call) {
   auto ids = co_await call->answer.wait(Deadline::after(loop_.now(), call->timeout));
   if (!ids) {
     complain(call->model, "no answer in time");
@@ -229,12 +245,51 @@ void TokenFinder::complain(const std::string& model, const std::string& why) {
       model, why);
 }
 
-void TokenFinder::found(exchange::Exchange* exchange, TokenSource source, TokenIds ids) {
+// `word` for the metric where the source alone does not say it.
+void TokenFinder::found(exchange::Exchange* exchange, TokenSource source, TokenIds ids,
+                        std::string_view word) {
   static constexpr std::string_view kWords[] = {"none", "body", "cache", "engine"};
   exchange->tokens.source = ids ? source : TokenSource::kNone;
   exchange->tokens.ids = std::move(ids);
-  instruments_.prompt_tokens_found.with(kWords[static_cast<std::size_t>(exchange->tokens.source)])
-      .add();
+  if (word.empty()) word = kWords[static_cast<std::size_t>(exchange->tokens.source)];
+  instruments_.prompt_tokens_found.with(word).add();
+}
+
+KnownPrompt TokenFinder::tokenize_here(const exchange::Exchange& exchange, const Query& query,
+                                       const KnownPrompt& beginning) {
+  const exchange::Candidate& candidate = exchange.candidates[query.candidate];
+  if (query.tokenizers == nullptr) return nullptr;
+  const auto found = query.tokenizers->find(candidate.model->name);
+  if (found == query.tokenizers->end() ||
+      found->second->agreed.load(std::memory_order_relaxed) == 0)
+    return nullptr;
+  const TimePoint begun = loop_.clock().now();
+  const prompt::PromptTokenizer& tokenizer = *found->second->tokenizer;
+  // The body as the engine gets it; nearly always the client's own.
+  std::string body;
+  json::Document edited;
+  if (!exchange.edits.body.empty() || candidate.use_reasoning) {
+    const auto& families = query.config->providers.reasoning_families;
+    const auto family = families.find(candidate.model->reasoning_family);
+    auto patched = render_body(exchange.client, exchange.request, exchange.edits.body, candidate,
+                               family == families.end() ? nullptr : &family->second,
+                               {.api_format = candidate.model->api_format});
+    if (!patched) return nullptr;
+    body = *std::move(patched);
+    auto parsed = json::Document::parse(body);
+    if (!parsed) return nullptr;
+    edited = *std::move(parsed);
+  }
+  const json::Value root = edited.empty() ? exchange.request.document.root() : edited.root();
+  const auto now = std::chrono::floor<std::chrono::seconds>(loop_.clock().unix_time());
+  auto rendered = tokenizer.render(root, prompt::BodyKind::kGeneration, now);
+  if (!rendered || !found->second->may_tokenize(rendered->features)) return nullptr;
+  if (tokenizer.new_bytes(*rendered, beginning.get()) > limits::kLocalPromptBytesMax)
+    return nullptr;
+  auto made = std::make_shared<const prompt::Tokenized>(
+      tokenizer.tokenize(*std::move(rendered), beginning.get()));
+  instruments_.local_tokenize_latency.observe(loop_.clock().now() - begun);
+  return made;
 }
 
 net::Task<void> TokenFinder::find(exchange::Exchange* exchange, Query query) {
@@ -252,7 +307,7 @@ net::Task<void> TokenFinder::find(exchange::Exchange* exchange, Query query) {
   }
   if (keys.positions.empty() || keys.positions.back().bytes_end < kShortBytes) co_return;
   const std::size_t bytes = keys.positions.back().bytes_end;
-  TokenIds known;
+  KnownPrompt known;
   std::size_t known_bytes = 0;
   for (auto position = keys.positions.rbegin(); position != keys.positions.rend() && !known;
        ++position) {
@@ -260,19 +315,26 @@ net::Task<void> TokenFinder::find(exchange::Exchange* exchange, Query query) {
     known_bytes = known ? position->bytes_end : 0;
   }
   const std::size_t unknown = bytes - known_bytes;
+  if (unknown > 0 && bytes <= limits::kLocalRenderBytesMax) {
+    if (KnownPrompt made = tokenize_here(*exchange, query, known)) {
+      cache_.insert(keys.positions.back().key, made);
+      found(exchange, TokenSource::kEngine, ids_of(made), "local");
+      co_return;
+    }
+  }
   std::shared_ptr<Call> call;
   if (unknown > 0 && calls_.size() < limits::kTokenizeCallsMax && !stop_.cancelled())
     call = call_of(*exchange, query, keys.positions.back().key);
   if (call) calls_.spawn(learn(call));
   const bool enough = known && unknown <= std::max(kTailBytes, bytes / kTailShare);
   if (enough || !call) {
-    found(exchange, TokenSource::kCache, std::move(known));
+    found(exchange, TokenSource::kCache, ids_of(known));
     co_return;
   }
-  auto ids = co_await wait_for(std::move(call));
+  const KnownPrompt asked = co_await wait_for(std::move(call));
   // A shorter beginning is still better than nothing.
-  const auto source = ids ? TokenSource::kEngine : TokenSource::kCache;
-  found(exchange, source, ids ? std::move(ids) : std::move(known));
+  found(exchange, asked ? TokenSource::kEngine : TokenSource::kCache,
+        ids_of(asked ? asked : known));
 }
 
 net::Task<void> TokenFinder::stop() {

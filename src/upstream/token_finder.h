@@ -1,5 +1,9 @@
-// Token ids of prompts, for policies that go by what engines hold. Where the client sent ids, those; else an engine's own
-// /tokenize, which renders the chat template as the engine will, behind a cache of prompts seen before.
+// Token ids of prompts, for policies that go by what engines hold. Where the client sent ids, those; else, where the model
+// has a tokenizer here that agrees with its engines, our own; else an engine's /tokenize, which renders the chat template
+// as the engine will. A cache of prompts seen before stands before both.
+//
+// Our own: the request is rendered and tokenised on its core. Of a conversation that goes on only the new turn is
+// tokenised. More than kLocalPromptBytesMax of new text is left to an engine, so that no core stands still for long.
 //
 // The cache knows beginnings of conversations: each prompt is kept under the hash of its messages, so that the next turn,
 // which repeats them, finds its beginning at once. What is new is short then, and is learnt beside the request for the turn
@@ -24,25 +28,32 @@
 #include "http/client.h"
 #include "net/loop.h"
 #include "net/task.h"
+#include "prompt/prompt_tokenizer.h"
 #include "telemetry/instruments.h"
+#include "upstream/local_tokenizers.h"
 
 namespace signalbox::upstream {
 
 using TokenIds = std::shared_ptr<const std::vector<std::uint32_t>>;
+
+// A prompt that was seen: its ids, and its text where it was rendered here.
+using KnownPrompt = std::shared_ptr<const prompt::Tokenized>;
+// nullptr of nullptr.
+TokenIds ids_of(const KnownPrompt& known);
 
 // Prompts by the hash of their messages.
 class TokenCache {
  public:
   explicit TokenCache(std::size_t bytes_max) : bytes_max_(bytes_max) {}
   // nullptr: not known. Counts as a use.
-  TokenIds find(std::uint64_t key);
-  void insert(std::uint64_t key, TokenIds ids);
+  KnownPrompt find(std::uint64_t key);
+  void insert(std::uint64_t key, KnownPrompt prompt);
   std::size_t bytes() const { return bytes_; }
 
  private:
   struct Entry {
     std::uint64_t key;
-    TokenIds ids;
+    KnownPrompt prompt;
   };
   std::size_t bytes_max_;
   std::size_t bytes_ = 0;
@@ -76,6 +87,7 @@ class TokenFinder {
   struct Query {
     std::shared_ptr<const config::Config> config;
     std::shared_ptr<const discovery::EndpointSet> set;
+    std::shared_ptr<const LocalTokenizers> tokenizers{};  // nullptr: none
     std::size_t candidate = 0;  // of exchange.candidates; its tokens are wanted
   };
   // Writes exchange->tokens. Never fails: without ids the source is kNone, which is counted, and logged once a model and
@@ -88,10 +100,14 @@ class TokenFinder {
   struct Call;
   std::shared_ptr<Call> call_of(const exchange::Exchange& exchange, const Query& query,
                                 std::uint64_t key);
-  net::Task<TokenIds> ask(std::shared_ptr<Call> call);
+  // nullptr: this prompt is not to be tokenised here.
+  KnownPrompt tokenize_here(const exchange::Exchange& exchange, const Query& query,
+                            const KnownPrompt& beginning);
+  net::Task<KnownPrompt> ask(std::shared_ptr<Call> call);
   net::Task<void> learn(std::shared_ptr<Call> call);
-  net::Task<TokenIds> wait_for(std::shared_ptr<Call> call);
-  void found(exchange::Exchange* exchange, exchange::TokenSource source, TokenIds ids);
+  net::Task<KnownPrompt> wait_for(std::shared_ptr<Call> call);
+  void found(exchange::Exchange* exchange, exchange::TokenSource source, TokenIds ids,
+             std::string_view word = {});
   void complain(const std::string& model, const std::string& why);
 
   net::Loop& loop_;

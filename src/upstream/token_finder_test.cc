@@ -17,8 +17,10 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::ElementsAre;
 
-TokenIds some(std::size_t count, std::uint32_t value = 1) {
-  return std::make_shared<const std::vector<std::uint32_t>>(count, value);
+KnownPrompt some(std::size_t count, std::uint32_t value = 1) {
+  prompt::Tokenized prompt;
+  prompt.ids.assign(count, value);
+  return std::make_shared<const prompt::Tokenized>(std::move(prompt));
 }
 
 TEST(TokenCache, ForgetsWhatWasUsedLongestAgo) {
@@ -36,7 +38,7 @@ TEST(TokenCache, StaysInItsBound) {
     for (const auto& [key, count] : inserts) {
       cache.insert(key, some(count, key));
       RC_ASSERT(cache.bytes() <= 1000U);
-      if (const auto found = cache.find(key)) RC_ASSERT(found->size() == count);
+      if (const auto found = cache.find(key)) RC_ASSERT(found->ids.size() == count);
     }
   });
 }

@@ -1,5 +1,7 @@
 """Routing by what engines say they hold: KV events over ZeroMQ from several demo engines, lost batches, dead engines,
-engines without /tokenize."""
+engines without /tokenize, and prompts that are tokenised by the router itself."""
+
+from pathlib import Path
 
 import configs
 from http_client import chat, get, request
@@ -7,6 +9,7 @@ from programs import wait_until
 
 TEXT = 'The signal box stands beside the line and sets the points for every train. '
 LONG = TEXT * 60
+MODEL = str(Path(__file__).resolve().parents[2] / 'test/golden/prompt')  # a small tokenizer and a chat template
 
 
 def kv_events(engines, **more):
@@ -161,3 +164,69 @@ def test_events_appear_in_valid_metrics(started):
     page = get(server.admin_port, '/metrics').text
     for name in ('signalbox_kv_blocks', 'signalbox_kv_events_total', 'signalbox_tokenize_seconds'):
         assert f'# TYPE {name} ' in page
+
+
+def start_with_tokenizer(started, directory, engine_arguments, count=2):
+    engines = [started.engine(f'engine-{i}', arguments=('--kv-events', *engine_arguments)) for i in range(count)]
+    # Asked about its tokens again only when an engine comes back.
+    own = kv_events(engines, tokenize_timeout='20s', tokenizers=f'{{base-model: "{directory}"}}') + '  health: {models_interval: 1h}\n'
+    server = started.server(configs.proxy([engine.port for engine in engines], 'kv_aware', own=own))
+    return server, engines
+
+
+def tokenized(engine):
+    """How often the engine was asked for token ids."""
+    return get(engine.port, '/sim/last').json['tokenized']
+
+
+def test_prompts_are_tokenised_here_where_the_engines_agree(started):
+    server, engines = start_with_tokenizer(started, MODEL, ('--tokenizer', MODEL))
+    wait_until(lambda: server.log().count('agree with those of') == 2, 'the comparison with both', server)
+    assert server.metric('signalbox_local_tokenizer', model='base-model') == 1
+    assert server.metric('signalbox_tokenizer_checks_total', result='agrees') == 2
+    ask(engines[1].port, LONG)
+    wait_until(lambda: blocks(server) > 50, 'the events', server)
+    asked = [tokenized(engine) for engine in engines]
+    assert all(count > 0 for count in asked), 'each was compared with'
+    messages = [{'role': 'user', 'content': LONG}]
+    for turn in range(4):
+        answer = post_messages(server, messages)
+        assert engine_of(answer) == 'engine-1'
+        assert answer.headers['x-signalbox-cache-source'] == 'kv-events'
+        held, prompt = map(int, answer.headers['x-signalbox-cached-tokens'].split('/'))
+        assert prompt == answer.json['usage']['prompt_tokens'], 'the very tokens of the engine'
+        assert held > prompt - 64
+        messages += [{'role': 'assistant', 'content': 'Points 7.'}, {'role': 'user', 'content': f'And then, {turn}?'}]
+    assert server.metric('signalbox_prompt_token_ids_total', source='local') == 4
+    assert [tokenized(engine) for engine in engines] == asked, 'no engine was asked for the requests'
+
+
+def test_tokens_that_differ_are_told_and_not_used(started):
+    server, engines = start_with_tokenizer(started, MODEL, ())  # these engines make four bytes a token
+    wait_until(lambda: server.log().count('agree with those of') == 2, 'the comparison with both', server)
+    assert 'for nothing, not for text, chat, tools, tool calls, parts' in server.log()
+    assert server.metric('signalbox_local_tokenizer', model='base-model') == 0
+    assert server.metric('signalbox_tokenizer_checks_total', result='differs') == 2
+    ask(engines[1].port, LONG)
+    wait_until(lambda: blocks(server) > 50, 'the events', server)
+    assert engine_of(ask(server.port, LONG + ' And now?')) == 'engine-1'
+    assert server.metric('signalbox_prompt_token_ids_total', source='engine') == 1
+    assert server.metric('signalbox_prompt_token_ids_total', source='local') == 0
+
+
+def test_one_engine_that_differs_is_enough(started):
+    engines = [started.engine('engine-0', arguments=('--kv-events', '--tokenizer', MODEL)),
+               started.engine('engine-1', arguments=('--kv-events',))]
+    own = kv_events(engines, tokenize_timeout='20s', tokenizers=f'{{base-model: "{MODEL}"}}') + '  health: {models_interval: 1h}\n'
+    server = started.server(configs.proxy([engine.port for engine in engines], 'kv_aware', own=own))
+    wait_until(lambda: server.log().count('agree with those of') == 2, 'the comparison with both', server)
+    assert server.metric('signalbox_local_tokenizer', model='base-model') == 0
+    ask(server.port, LONG)
+    assert server.metric('signalbox_prompt_token_ids_total', source='local') == 0
+
+
+def test_a_tokenizer_that_is_not_there_is_told(started):
+    server, engines = start_with_tokenizer(started, '/nonexistent', ())
+    assert 'base-model: no tokenizer from /nonexistent' in server.log()
+    ask(server.port, LONG)
+    assert server.metric('signalbox_prompt_token_ids_total', source='engine') == 1

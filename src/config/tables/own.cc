@@ -263,7 +263,11 @@ const Schema& kv_events_schema() {
                                     "Past it a request is routed without token ids.")
               .range(0.001, 60),
           map<&K::engines>("engines", kv_publisher_schema,
-                           "Engines that publish elsewhere, by backend name, host:port or host.")}};
+                           "Engines that publish elsewhere, by backend name, host:port or host."),
+          row<&K::tokenizers>("tokenizers",
+                              "Folder with tokenizer.json, tokenizer_config.json and perhaps "
+                              "chat_template.jinja of a model, by its name: its prompts are "
+                              "tokenised here where that agrees with its engines.")}};
   return schema;
 }
 
