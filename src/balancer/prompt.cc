@@ -35,6 +35,10 @@ const index::BlockChain& Prompt::chain() const {
 
 void Prompt::read() const {
   is_read_ = true;
+  if (exchange_->handed_on && !exchange_->handed_on->blocks.empty()) {
+    chain_.restore(exchange_->handed_on->blocks, exchange_->handed_on->prompt_bytes);
+    return;
+  }
   const auto& request = exchange_->request;
   const config::SystemPromptPlugin* injected =
       exchange_->edits.injected_system_prompt && exchange_->decision.decision != nullptr &&

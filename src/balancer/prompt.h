@@ -4,7 +4,8 @@
 //
 // The text is, in this order: tool definitions, a system prompt of the decision where it goes, then role and text of each
 // message. It is not the engine's rendering, and need not be: two prompts agree here up to a point exactly when they
-// would agree there. Prompts given as token ids or images have no text and no names.
+// would agree there. A Signalbox before us may have done the work (exchange::HandedOn). Prompts given as token ids or
+// images have no text and no names.
 #pragma once
 
 #include <cstdint>

@@ -36,6 +36,9 @@ inline constexpr std::size_t kExtProcStreamsMax = 16384;  // requests under way,
 inline constexpr std::size_t kExtProcPieceBytes = 64 << 10;
 // Body seen while Envoy still waits for our word on the headers; its own buffer limit, 1 MiB by default, must not stop it.
 inline constexpr std::size_t kExtProcHeldBytesMax = 512 << 10;
+// What one Signalbox hands on to the next, as a header; block names of longer prompts are left out.
+inline constexpr std::size_t kHandedOnBytesMax = 8 << 10;
+inline constexpr std::size_t kHandedOnBlocksMax = 256;
 // JSON.
 inline constexpr std::size_t kJsonDepthMax = 128;
 inline constexpr std::size_t kJsonNodesMax = 4 << 20;

@@ -253,6 +253,7 @@ struct Own {
   Sim sim;
   Discovery discovery;
   Access access;
+  HandOn hand_on;
   Cors cors;
   Queue queue;
   Hung hung;

@@ -52,6 +52,7 @@ struct ClientRequest {
   std::string query;          // without '?'
   http::Headers headers;      // internal headers already stripped
   std::string body;           // whole body, decoded from chunks
+  std::string handed_on;      // what a Signalbox before us says it knows; nobody has looked at its signature
   std::string peer_address;   // IP literal
   bool peer_trusted = false;  // identity headers count
   TimePoint received_at;
@@ -180,6 +181,17 @@ struct PromptTokens {
   std::string cache_salt;  // body `cache_salt`: engines share blocks among equal ones only
 };
 
+// What the Signalbox before us found out about the request, verified (pipeline/hand_on.h).
+struct HandedOn {
+  std::string decision;  // name of the winner; empty: none was asked for
+  std::string session;   // key of the conversation; empty: none
+  std::int64_t context_tokens = 0;
+  // The prompt as balancer::Prompt names it; empty: too long, or not looked at.
+  std::vector<std::uint64_t> blocks;
+  std::size_t prompt_bytes = 0;
+  bool operator==(const HandedOn&) const = default;
+};
+
 // Written by balancer/, anew for each attempt: how its replica was chosen.
 struct Route {
   std::string_view policy;         // static name; empty before the first choice
@@ -233,6 +245,7 @@ struct Exchange {
   Decision decision;
   std::vector<Candidate> candidates;
   Edits edits;
+  std::optional<HandedOn> handed_on;
   PromptTokens tokens;
   Route route;
   std::vector<Attempt> attempts;

@@ -1,6 +1,7 @@
 #include "index/block_chain.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/hash.h"
 
@@ -27,6 +28,11 @@ void BlockChain::add(std::string_view text) {
     close(partial_);
     partial_.clear();
   }
+}
+
+void BlockChain::restore(std::vector<BlockHash> hashes, std::size_t bytes) {
+  hashes_ = std::move(hashes);
+  bytes_ = bytes;
 }
 
 void BlockChain::clear() {

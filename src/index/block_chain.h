@@ -59,6 +59,8 @@ class BlockChain {
   std::span<const BlockHash> hashes() const { return hashes_; }
   std::size_t bytes() const { return bytes_; }
   void clear();
+  // A chain that was built elsewhere; nothing is added to it.
+  void restore(std::vector<BlockHash> hashes, std::size_t bytes);
 
  private:
   void close(std::string_view block);

@@ -36,6 +36,14 @@ std::vector<const discovery::Endpoint*> all_but(const discovery::Endpoint& wante
   return others;
 }
 
+// The key that the Signalbox before us went by, else the request's own.
+std::optional<std::string> session_of(const exchange::Exchange& exchange,
+                                      const config::Balancer& settings) {
+  if (exchange.handed_on && !exchange.handed_on->session.empty())
+    return exchange.handed_on->session;
+  return balancer::session_key(exchange.client, exchange.request, settings);
+}
+
 // Keys come from clients: nothing of them may break a line.
 std::string printable(std::string_view text) {
   std::string out(text.substr(0, limits::kAccessLogFieldBytesMax));
@@ -69,7 +77,7 @@ void Pipeline::log_routing(const exchange::ClientRequest& client,
 upstream::Choose Pipeline::chooser(Flow& flow, const discovery::EndpointSet& set,
                                    discovery::Role role) {
   auto& exchange = flow.exchange;
-  auto session = balancer::session_key(exchange.client, exchange.request, set.balancer());
+  auto session = session_of(exchange, set.balancer());
   const int priority = balancer::priority(exchange.client, set.balancer());
   return [this, &flow, &exchange, &set, session = std::move(session), priority, role,
           prompt = balancer::Prompt(exchange)](
@@ -81,7 +89,8 @@ upstream::Choose Pipeline::chooser(Flow& flow, const discovery::EndpointSet& set
       context.session = hash64(*session);
       context.session_text = *session;
     }
-    context.prefill_tokens = exchange.request.context_tokens;
+    context.prefill_tokens =
+        exchange.handed_on ? exchange.handed_on->context_tokens : exchange.request.context_tokens;
     if (exchange.tokens.ids) {
       const auto exact = static_cast<std::int64_t>(exchange.tokens.ids->size());
       // A beginning of the prompt says only how long it is at least.

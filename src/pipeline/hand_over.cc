@@ -2,8 +2,12 @@
 // proxy and one of the HTTP door are the same.
 #include <utility>
 
+#include "balancer/prompt.h"
+#include "balancer/session.h"
 #include "base/ids.h"
+#include "listener/http/client_request.h"
 #include "listener/http/trust.h"
+#include "pipeline/hand_on.h"
 #include "pipeline/local.h"
 #include "pipeline/pipeline.h"
 #include "request/endpoint.h"
@@ -25,6 +29,21 @@ bool is_event_stream(const http::Headers& headers) {
 const config::BackendRef& first_backend(const exchange::Candidate& candidate) {
   static const config::BackendRef kNone;
   return candidate.model->backends.empty() ? kNone : candidate.model->backends.front();
+}
+
+// What the Signalbox behind the proxy need not find out again.
+exchange::HandedOn known_of(const exchange::Exchange& exchange, const config::Balancer& settings) {
+  const balancer::Prompt prompt(exchange);
+  const auto blocks = prompt.chain().hashes();
+  exchange::HandedOn known{
+      .decision = exchange.decision.decision != nullptr ? exchange.decision.decision->name : "",
+      .session = balancer::session_key(exchange.client, exchange.request, settings).value_or(""),
+      .context_tokens = exchange.request.context_tokens,
+      .blocks = {},
+      .prompt_bytes = prompt.chain().bytes()};
+  if (blocks.size() <= limits::kHandedOnBlocksMax)
+    known.blocks.assign(blocks.begin(), blocks.end());
+  return known;
 }
 
 }  // namespace
@@ -83,6 +102,12 @@ Result<listener::Carried> Pipeline::carried_request(Flow& flow, Handover& handov
     if (listener::is_ip_literal(address.host)) carried.destination = net::to_string(address);
   }
   if (!carried.destination.empty()) carried.headers.set(kDestination, carried.destination);
+  if (config.own.hand_on.send) {
+    const auto now = std::chrono::floor<std::chrono::seconds>(loop_.clock().unix_time());
+    carried.headers.set(listener::kHandedOnHeader,
+                        hand_on(known_of(exchange, config.own.balancer), carried.body, now,
+                                config.own.hand_on.secret));
+  }
   // Only where the backend wants another path than the client asked for.
   const std::string target = upstream::request_target(inputs);
   const std::string asked = exchange.client.query.empty()

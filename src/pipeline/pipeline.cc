@@ -7,10 +7,12 @@
 
 #include "api/error_body.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "pipeline/api_embed.h"
 #include "pipeline/api_routes.h"
 #include "pipeline/cors.h"
 #include "pipeline/engine_routes.h"
+#include "pipeline/hand_on.h"
 #include "pipeline/local.h"
 #include "pipeline/naming.h"
 #include "pipeline/office.h"
@@ -149,6 +151,7 @@ net::Task<Result<void>> Pipeline::run(Flow* flow) {
   if (answered) co_return Result<void>{};
   // The engine must see what we judged, so the whole body is validated before anything looks at it.
   SBX_CO_CHECK_OK(read(*flow));
+  take_over_from_before(*flow);
   SBX_CO_CHECK_OK(pin(*flow));
   // Our own embeddings cost no engine.
   if (asks_built_in_embedding(exchange.request, flow->config())) {
@@ -297,6 +300,21 @@ Result<void> Pipeline::read(Flow& flow) {
   exchange.request.model = model_of_query(exchange.client, flow.config());
   if (!exchange.request.model.empty()) return {};
   return fail(Code::kInvalidArgument, "you must name a model: 'model' is required", "model");
+}
+
+void Pipeline::take_over_from_before(Flow& flow) {
+  auto& exchange = flow.exchange;
+  const config::HandOn& settings = flow.config().own.hand_on;
+  if (settings.secret.empty() || exchange.client.handed_on.empty()) return;
+  const auto now = std::chrono::floor<std::chrono::seconds>(loop_.clock().unix_time());
+  auto known = take_over(exchange.client.handed_on, exchange.client.body, now, settings.secret);
+  services_.instruments.handed_on.with(known ? "taken" : "refused").add();
+  if (known) {
+    exchange.handed_on = *std::move(known);
+  } else {
+    log::debug("{}: what was handed on is not believed: {}", exchange.client.request_id,
+               known.error().message);
+  }
 }
 
 net::Task<Result<void>> Pipeline::decide(Flow* flow) {

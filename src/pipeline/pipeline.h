@@ -74,6 +74,8 @@ class Pipeline final : public listener::Handler, public listener::ProxyHandler {
   Result<void> pin(Flow& flow);
   net::Task<Result<void>> wait_for_room(Flow* flow);
   Result<void> read(Flow& flow);
+  // What the Signalbox before us found out, if it shares our secret (pipeline/hand_on.h).
+  void take_over_from_before(Flow& flow);
   net::Task<Result<void>> decide(Flow* flow);
   net::Task<Result<void>> answer_office(Flow* flow);
   net::Task<Result<void>> answer_fast(Flow* flow);

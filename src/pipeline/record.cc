@@ -143,6 +143,7 @@ void record_access(const Recording& r, const Clock& clock, telemetry::AccessLog&
     line.model = candidate->public_name;
     line.reasoning = candidate->use_reasoning;
   }
+  if (exchange.handed_on) line.decision = exchange.handed_on->decision;
   if (exchange.decision.automatic) {
     line.decision = exchange.decision.decision != nullptr
                         ? std::string_view(exchange.decision.decision->name)

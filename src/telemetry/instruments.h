@@ -98,6 +98,7 @@ struct Instruments {
   Gauge& extproc_streams_open;
   Family<Counter, 1>& extproc_streams;  // {outcome: how a stream of Envoy ended}
   // {source: "stream" the processor sees the answer's end, "scrape" it stepped out and only the engine's figures know}
+  Family<Counter, 1>& handed_on;  // {result}
   Family<Counter, 1>& extproc_load_source;
 
   // Upstream side. Set by upstream.

@@ -364,6 +364,29 @@ def test_a_route_to_the_router_in_the_place_of_the_engines(started):
     assert all(body and body['model'] == 'math-expert' for body in seen), 'both replicas take part'
 
 
+def test_the_router_behind_envoy_takes_over_what_the_door_found_out(started):
+    """Both hops share a secret; a header that anybody else writes is not believed, and no engine sees one."""
+    engines = [started.engine(f'replica-{index}', arguments=('--lora', 'math-expert,general-expert')) for index in range(2)]
+    secret = {'SIGNALBOX_HAND_ON_SECRET': 'what both hops know'}
+    text = ROUTER.replace('A_PORT', str(engines[0].port)).replace('B_PORT', str(engines[1].port))
+    router = started.server(text.replace('round_robin', 'prefix_aware') + '  hand_on: {secret_env: SIGNALBOX_HAND_ON_SECRET}\n',
+                            environment=secret)
+    server = started.server(MOM + '  hand_on: {secret_env: SIGNALBOX_HAND_ON_SECRET, send: true}\n', DOOR, environment=secret)
+    front = started.add(gateway(server, [ext_proc()], [route('router')], [envoy_proxy.cluster('router', [router.port])]))
+    first = chat(front.port, QUESTION + ' Explain each step.' * 60)
+    assert first.status == 200, first.text
+    assert router.metric('signalbox_handed_on_total', result='taken') == 1
+    programs.wait_until(lambda: '"decision":"math_decision"' in router.log(), 'the router to say why', router)
+    # The names of blocks agree with those that the router makes itself: the same prompt goes to the same engine.
+    seen = [engine for engine in engines if engine.last_request()['body'] is not None]
+    body = seen[0].last_request()['body']
+    direct = request(router.port, 'POST', '/v1/chat/completions', json.dumps(body).encode(),
+                     {'content-type': 'application/json', 'x-signalbox-handed-on': 'v1;1;2;3;4;5;;;;00'})
+    assert direct.headers['x-sim-engine'] == first.headers['x-sim-engine']
+    assert router.metric('signalbox_handed_on_total', result='refused') == 1
+    assert not any(name.startswith('x-signalbox') for engine in engines for name in engine.last_request()['headers'])
+
+
 ROUTER = '''version: v0.3
 providers:
   defaults: {default_model: base-model}

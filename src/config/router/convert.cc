@@ -39,6 +39,7 @@ class Converter {
     // Automatic names ask for a decision.
     if (config_.routing.decisions.empty() && config_.entrypoints.empty())
       config_.auto_model_names.clear();
+    hand_on();
     say_unsupported();
     return {};
   }
@@ -53,6 +54,21 @@ class Converter {
     finding.message = std::move(message);
     finding.remedy = std::move(remedy);
     warnings_.push_back(std::move(finding));
+  }
+
+  // A variable of our own: the flags are the reference's, and a secret has no place among them.
+  void hand_on() {
+    HandOn& own = config_.own.hand_on;
+    if (!own.secret.empty()) return;
+    const std::string secret = environment_("SIGNALBOX_HAND_ON_SECRET").value_or("");
+    if (secret.empty()) return;
+    own.secret_env = "SIGNALBOX_HAND_ON_SECRET";
+    if (secret.size() >= kHandOnSecretBytesMin) {
+      own.secret = Secret(secret);
+    } else {
+      warn("hand-on", fmt::format("SIGNALBOX_HAND_ON_SECRET has less than {} bytes and is not used",
+                                  kHandOnSecretBytesMin));
+    }
   }
 
   Result<void> positive(std::string_view flag) {

@@ -26,6 +26,7 @@ Result<Converted> convert(const std::vector<std::string_view>& arguments) {
   Converted out{router_base(), {}};
   const Environment environment = [](const std::string& name) -> std::optional<std::string> {
     if (name == "VLLM_API_KEY") return "sk-engine";
+    if (name == "SIGNALBOX_HAND_ON_SECRET") return "what both hops know";
     return std::nullopt;
   };
   SBX_CHECK_OK(apply_router_flags(flags, environment, out.config, out.warnings));
@@ -122,6 +123,10 @@ TEST(RouterFlags, AreReadAsArgparseReadsThem) {
   EXPECT_EQ(good->list("static-models"), (std::vector<std::string>{"a", "b", "", "c"}));
   EXPECT_EQ(good->integer("request-stats-window"), 60) << "a default";
   EXPECT_FALSE(good->given("request-stats-window"));
+}
+
+TEST(RouterFlags, TheSecretOfTheHopBeforeComesFromAVariable) {
+  EXPECT_EQ(convert(with({}))->config.own.hand_on.secret.reveal(), "what both hops know");
 }
 
 TEST(RouterFlags, BackendsModelsLabelsAndTypesGoTogetherByPosition) {

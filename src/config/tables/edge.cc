@@ -86,6 +86,32 @@ const Schema& discovery_schema() {
   return schema;
 }
 
+const Schema& hand_on_schema() {
+  using H = HandOn;
+  static const Schema schema{
+      .name = "signalbox.hand_on",
+      .fields = {row<&H::secret_env>("secret_env",
+                                     "Name of the variable with the secret that both hops share, "
+                                     "16 bytes or more."),
+                 row<&H::send>("send", "Put the header on requests: this is the first hop.")},
+      .after = [](Reader& reader, const Node& node, void* object) {
+        auto& hand_on = *static_cast<H*>(object);
+        if (hand_on.secret_env.empty()) {
+          if (!hand_on.send) return;
+          reader.error("missing-key", node.mark, "send needs a secret to sign with",
+                       "name the variable that holds it: secret_env");
+          return;
+        }
+        hand_on.secret = Secret(reader.environment(hand_on.secret_env).value_or(""));
+        if (hand_on.secret.reveal().size() >= kHandOnSecretBytesMin) return;
+        reader.error("key-not-set", node.mark,
+                     fmt::format("variable {} holds less than {} bytes", hand_on.secret_env,
+                                 kHandOnSecretBytesMin),
+                     "set it to a long random text, the same at both hops");
+      }};
+  return schema;
+}
+
 const Schema& access_schema() {
   static const Schema schema{
       .name = "signalbox.access",

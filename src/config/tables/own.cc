@@ -390,6 +390,7 @@ const Schema& sim_schema() {
 // config/tables/edge.cc
 const Schema& discovery_schema();
 const Schema& access_schema();
+const Schema& hand_on_schema();
 const Schema& cors_schema();
 const Schema& queue_schema();
 const Schema& hung_schema();
@@ -422,6 +423,8 @@ const Schema& own_schema() {
            child<&O::discovery>("discovery", discovery_schema,
                                 "Engines beside those of providers.models."),
            child<&O::access>("access", access_schema, "Who may ask; without keys everybody."),
+           child<&O::hand_on>("hand_on", hand_on_schema,
+                              "Two Signalboxes, one behind the other, that decide together."),
            child<&O::cors>("cors", cors_schema, "Answers to browsers of other origins."),
            child<&O::queue>("queue", queue_schema, "Requests that wait for a free engine."),
            child<&O::hung>("hung", hung_schema, "Engines that take requests and say nothing."),

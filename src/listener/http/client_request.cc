@@ -43,6 +43,7 @@ exchange::ClientRequest make_client_request(http::RequestHead head, Random& rand
   client.query = std::move(head.query);
   client.headers = std::move(head.headers);
   client.received_at = received_at;
+  client.handed_on = client.headers.get(kHandedOnHeader).substr(0, limits::kHandedOnBytesMax);
   client.headers.remove_if(
       [](const http::Headers::Field& field) { return is_internal_header(field.name); });
 

@@ -18,6 +18,9 @@ struct IdentityHeaders {
   std::string groups;
 };
 
+// Between two Signalboxes (pipeline/hand_on.h): kept aside, and stripped like every internal header.
+inline constexpr std::string_view kHandedOnHeader = "x-signalbox-handed-on";
+
 // Headers a client must not set, whatever the generation: our own answers and hops between routers.
 bool is_internal_header(std::string_view name);
 
