@@ -1,6 +1,6 @@
 // What a Signalbox that judged a request tells the one behind it (its ExtProc door, then Envoy, then the router role), so
-// that the second decides with the same knowledge and does not work it out again: decision, session, length and block names of
-// the prompt. One header, signed with a secret that both share:
+// that the second decides with the same knowledge and does not work it out again: decision, session, length and block
+// names of the prompt. One header, signed with a secret that both share:
 //
 //   v1;UNIX SECONDS;BODY BYTES;BODY HASH;CONTEXT TOKENS;PROMPT BYTES;DECISION;SESSION;BLOCKS;MAC
 //
