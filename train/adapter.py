@@ -6,7 +6,8 @@
 
 NAME is a key of ADAPTERS. Writes .cache/train/adapted/NAME.safetensors, in the form of models/adapters/, and beside it what its heads
 say of each row. A head whose recipe in train/text_tasks.py names the adapter (`adapter`, `adapted`: its share) takes it with
-train/text_head.py TASK --only-calibration. None is shipped yet: what it gains was not measured. The layers below stay frozen: their states come once from our
+train/text_head.py TASK --only-calibration. None is shipped: what it gains was not measured. The layers below the adapted ones
+stay frozen: their states come once from our
 own encoder (train/token_states.cc), in the number format that is shipped. The same seed, data and machine give the same
 adapter. On two cores: 10 to 15 minutes.
 """
