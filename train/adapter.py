@@ -5,7 +5,9 @@
     .venv/bin/python train/adapter.py NAME --data ../shared/data
 
 NAME is a key of ADAPTERS. Writes .cache/train/adapted/NAME.safetensors, in the form of models/adapters/, and beside it what its heads
-say of each row. No shipped head reads an adapter: train/text_head.py does not take these. The layers below the adapted ones stay frozen: their states come once from our
+say of each row. A head whose recipe in train/text_tasks.py names the adapter (`adapter`, `adapted`: its share) takes it with
+train/text_head.py TASK --only-calibration. None is shipped: what it gains was not measured. The layers below the adapted ones
+stay frozen: their states come once from our
 own encoder (train/token_states.cc), in the number format that is shipped. The same seed, data and machine give the same
 adapter. On two cores: 10 to 15 minutes.
 """
@@ -26,7 +28,7 @@ import text_tasks
 
 LAYERS = 2              # adapted, from the top
 RANK = 32
-TOKENS = 160            # of a training text; more say little new
+TOKENS = 96             # of a training text; more say little new
 FOLDED = 0.2            # share of the authored rows that calibration keeps for itself
 
 
@@ -316,7 +318,8 @@ def main():
     stem = f"{arguments.adapter}{'-folds' if arguments.keep_folds else ''}"
     out = corpus.ROOT / ".cache/train/adapted"
     out.mkdir(parents=True, exist_ok=True)
-    kept = {"keys": np.array([keys[i] for i in judged])}
+    layers = config["num_hidden_layers"]
+    kept = {"keys": np.array([keys[i] for i in judged]), "states": np.array([layers - 1, layers, layers + 1])}
     for task in plan.tasks:
         kept[f"{task}.p"] = p[task]
         kept[f"{task}.weight"] = model.heads[task].weight.detach().numpy()

@@ -66,6 +66,7 @@ class Encoder:
         self.values_path, self.keys_path = folder / f"{stem}.f16", folder / f"{stem}.keys"
         keys = self.keys_path.read_text().split() if self.keys_path.exists() else []
         self.row_of = {key: i for i, key in enumerate(keys)}
+        self.kept_segments = None
 
     def states(self, texts):
         """float32 [texts][states][hidden], each vector scaled to length 1."""
@@ -77,6 +78,12 @@ class Encoder:
         kept = np.memmap(self.values_path, "<f2", "r").reshape(-1, *self.shape)
         values = kept[[self.row_of[key] for key in keys]].astype("f4")
         return values / np.linalg.norm(values, axis=-1, keepdims=True)
+
+    def segments(self, texts, size):
+        """For each text the states of its stretches of `size` tokens, float32 [stretches][states][hidden], scaled to length 1."""
+        if self.kept_segments is None:
+            self.kept_segments = Segments(self, size)
+        return self.kept_segments.load(texts)
 
     def _append(self, items):
         values = self._run([text for _, text in items])
@@ -106,3 +113,47 @@ class Encoder:
         for i, part in enumerate(parts):
             out[i::workers] = np.frombuffer(part, "<f4").reshape(-1, *self.shape)
         return out
+
+
+class Segments:
+    """States of stretches of texts, each computed once and kept in .cache/train beside those of the texts."""
+
+    def __init__(self, encoder, size):
+        self.tool, self.shape = encoder.tool + [str(size)], encoder.shape
+        self.values_path = encoder.values_path.with_suffix(f".segments{size}.f16")
+        self.index_path = self.values_path.with_suffix(".index")
+        lines = self.index_path.read_text().split() if self.index_path.exists() else []
+        self.place, self.rows = {}, 0       # key -> (first, count)
+        for key, count in zip(lines[::2], lines[1::2]):
+            self._place(key, int(count))
+
+    def _place(self, key, count):
+        self.place[key] = (self.rows, count)
+        self.rows += count
+
+    def load(self, texts):
+        keys = [key_of(text) for text in texts]
+        missing = list({key: text for key, text in zip(keys, texts) if key not in self.place}.items())
+        for at in range(0, len(missing), ROWS_AT_ONCE):
+            self._append(missing[at:at + ROWS_AT_ONCE])
+        kept = np.memmap(self.values_path, "<f2", "r").reshape(-1, *self.shape)
+        out = []
+        for first, count in (self.place[key] for key in keys):
+            values = kept[first:first + count].astype("f4")
+            out.append(values / np.linalg.norm(values, axis=-1, keepdims=True))
+        return out
+
+    def _append(self, items):
+        lines = "".join(json.dumps({"text": text}) + "\n" for _, text in items).encode()
+        raw = subprocess.run(self.tool, input=lines, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
+        size, at, index = self.shape[0] * self.shape[1], 0, []
+        with open(self.values_path, "ab") as out:
+            out.truncate(self.rows * size * 2)
+            for key, _ in items:
+                count = int(np.frombuffer(raw, "<u4", 1, at)[0])
+                out.write(np.frombuffer(raw, "<f4", count * size, at + 4).astype("<f2").tobytes())
+                at += 4 + count * size * 4
+                index.append(f"{key} {count}\n")
+                self._place(key, count)
+        with open(self.index_path, "a", encoding="ascii") as out:
+            out.writelines(index)

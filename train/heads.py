@@ -8,6 +8,7 @@ import functools
 import hashlib
 import json
 import re
+import shutil
 import struct
 
 import numpy as np
@@ -33,6 +34,10 @@ class Recipe:
     nearest: int = 0            # neighbours that vote; 0: none
     sharpness: float = 20.0
     vote: float = 0.0           # their share
+    adapter: str = ""           # whose pass a linear head reads beside the base's (train/adapter.py); empty: none
+    adapted: float = 0.0        # the share of that head
+    segment_tokens: int = 0     # of stretches of a text that a detector judges beside the whole (src/encoder/windows.h); 0: none
+    segment_odds: float = 1.0   # factor for the odds of a finding in one
     words: float = 0.0          # share of the word model; 0: none
     word_authored: float = 4.0  # of an authored row against another, for the word model
     word_bits: int = 16         # its table has 2 ** word_bits rows
@@ -167,6 +172,14 @@ class Words:
         self.table = np.clip(np.rint(self.w / self.scales), -127, 127).astype("i1")
         self.w = self.table.astype("f4") * self.scales
 
+    @classmethod
+    def kept(cls, tensors):
+        words = cls.__new__(cls)
+        words.table, words.scales, words.b = (tensors[f"words.{name}"] for name in ("weights", "scales", "bias"))
+        words.rarity = tensors["words.rarity"].astype("f4")
+        words.w, words.mask = words.table.astype("f4") * words.scales, np.uint32(len(words.table) - 1)
+        return words
+
     def row(self, item):
         names, counts = item
         index, place = np.unique(names & self.mask, return_inverse=True)
@@ -197,15 +210,29 @@ def network_input(unit, recipe):
     return np.ascontiguousarray(unit[:, list(recipe.states)].reshape(len(unit), -1)) * np.float32(np.sqrt(unit.shape[2]))
 
 
+class Adapted:
+    """The linear head on an adapter's pass that train/adapter.py left, and what it said of some rows, by corpus.key_of()."""
+
+    def __init__(self, folder, adapter, task):
+        self.file = folder / f"{adapter}.safetensors"
+        kept = np.load(folder / f"{adapter}.npz")
+        self.weight, self.bias, self.states = kept[f"{task}.weight"], kept[f"{task}.bias"], kept["states"]
+        self.p = dict(zip(kept["keys"], kept[f"{task}.p"]))
+
+    def probabilities(self, keys):
+        return np.stack([self.p[key] for key in keys])
+
+
 class Head:
     """A trained network and the table of its neighbours."""
 
     @classmethod
     def kept(cls, path, count, recipe, hidden):
-        """The network and the neighbours of a file that write_head() wrote; without a word model."""
+        """What is in a file that write_head() wrote, but for a linear head on an adapter."""
         tensors, scale = read_safetensors(path), np.float32(np.sqrt(hidden))
         head = cls.__new__(cls)
-        head.recipe, head.count, head.words = recipe, count, None
+        head.recipe, head.count, head.adapted = recipe, count, None
+        head.words = Words.kept(tensors) if "words.weights" in tensors else None
         head.w = [tensors["dense.0.weight"].astype("f4").T / scale, tensors["dense.1.weight"].T]
         head.b = [tensors["dense.0.bias"], tensors["dense.1.bias"]]
         if recipe.vote:
@@ -213,17 +240,20 @@ class Head:
             head.labels = tensors["neighbours.labels"].astype(int)
         return head
 
-    def __init__(self, unit, features, labels, count, weight, recipe, seed, word_weight=None):
+    def __init__(self, unit, features, labels, count, weight, recipe, seed, word_weight=None, stretches=None):
         """`unit` [rows][states][hidden], `features` the rows' word_features(), `labels` [rows] below `count`, `weight` [rows]
-        and `word_weight` those of the word model."""
-        self.recipe, self.count = recipe, count
-        target = np.full((len(labels), count), recipe.smooth / count, "f4")
-        target[np.arange(len(labels)), labels] += 1 - recipe.smooth
-        x = network_input(unit, recipe)
+        and `word_weight` those of the word model; `stretches` states, labels and weights of more rows, for the network alone."""
+        self.recipe, self.count, self.adapted = recipe, count, None
+        inputs, known, share = unit, labels, weight
+        if stretches:
+            inputs, known, share = (np.concatenate(pair) for pair in zip((unit, labels, weight), stretches))
+        target = np.full((len(known), count), recipe.smooth / count, "f4")
+        target[np.arange(len(known)), known] += 1 - recipe.smooth
+        x = network_input(inputs, recipe)
         networks = []
         for i in range(recipe.seeds):
             network = Network(x.shape[1], count, recipe, np.random.default_rng([seed, i]))
-            network.train(x, target, weight.astype("f4"))
+            network.train(x, target, share.astype("f4"))
             networks.append(network)
         self.w = [np.concatenate([n.w[0] for n in networks], 1), np.concatenate([n.w[1] for n in networks]) / recipe.seeds]
         self.b = [np.concatenate([n.b[0] for n in networks]), np.mean([n.b[1] for n in networks], 0)]
@@ -239,6 +269,11 @@ class Head:
         z = network_input(unit, self.recipe) @ self.w[0] + self.b[0]
         return softmax(z * normal(z)[0] @ self.w[1] + self.b[1])
 
+    def similarity(self, unit):
+        """Mean similarity of the neighbours that vote."""
+        found = unit[:, -2] @ (self.keys.astype("f4") * self.scales[:, None]).T
+        return -np.partition(-found, self.recipe.nearest, axis=1)[:, :self.recipe.nearest].mean(1)
+
     def votes(self, unit):
         table = self.keys.astype("f4") * self.scales[:, None]
         out = np.zeros((len(unit), self.count), "f4")
@@ -248,11 +283,31 @@ class Head:
             np.add.at(out[i], self.labels[row], np.exp((similarity[i, row] - 1) * self.recipe.sharpness))
         return out / out.sum(1, keepdims=True)
 
-    def mix(self, unit, features):
-        """Uncalibrated probabilities."""
+    def worst(self, p, segments, positive):
+        """`p` [rows][labels], or the verdict on a row's stretch that looks most like a finding where that is worse; `segments`
+        holds [stretches][states][hidden] a row. As TextHead::take_worst()."""
+        p = p.copy()
+        for i, unit in enumerate(segments):
+            if not len(unit):
+                continue
+            said = self.network(unit)
+            said[:, positive] *= self.recipe.segment_odds
+            said /= said.sum(1, keepdims=True)
+            found = said[:, positive].sum(1)
+            if found.max() > p[i, positive].sum():
+                p[i] = said[found.argmax()]
+        return p
+
+    def mix(self, unit, features, keys=(), segments=(), positive=()):
+        """Uncalibrated probabilities; `keys` of the rows where there is a head on an adapter, `segments` where stretches are
+        judged, for the labels `positive`."""
         p = self.network(unit)
+        if self.adapted:
+            p = p + self.recipe.adapted * (self.adapted.probabilities(keys) - p)
         if self.recipe.vote:
             p = p + self.recipe.vote * (self.votes(unit) - p)
+        if self.recipe.segment_tokens:
+            p = self.worst(p, segments, positive)
         if self.words:
             p = np.exp((1 - self.recipe.words) * np.log(p + WORD_FLOOR) +
                        self.recipe.words * np.log(self.words.probabilities(features) + WORD_FLOOR))
@@ -261,7 +316,39 @@ class Head:
 
 
 def calibrated(mix, temperature):
-    return softmax(np.log(mix + FLOOR) / temperature)
+    """`temperature` is a number, or one a row."""
+    return softmax(np.log(mix + FLOOR) / np.reshape(temperature, (-1, 1)))
+
+
+SLOPES = np.arange(0, 3.01, 0.25)
+NEARLY = 0.002          # of a negative log likelihood of about 0.5
+
+
+def temperatures(temperature, slope, similarity):
+    """Of each row, by the mean similarity of its neighbours; as TextHead::calibrate()."""
+    return temperature * np.exp(slope * (similarity - 0.5))
+
+
+def fit_sloped(mix, labels, similarity, kinds):
+    """Temperature and slope. Kinds of rows (`kinds` [rows]) count the same. Of those whose negative log likelihood is nearly the
+    least, the two with the least calibration error of the kind that has most."""
+    kinds = [kinds == kind for kind in np.unique(kinds)]
+    weight = sum(own / own.sum() for own in kinds)
+    rows, found = np.arange(len(labels)), []
+    for slope in SLOPES:
+        for at in np.exp(np.arange(np.log(0.3), np.log(2), 0.02)):
+            p = calibrated(mix, temperatures(at, slope, similarity))
+            loss = -np.average(np.log(p[rows, labels]), weights=weight)
+            found.append((loss, float(at), float(slope)))
+    least, best = min(found)[0], None
+    for loss, at, slope in found:
+        if loss > least + NEARLY:
+            continue
+        p = calibrated(mix, temperatures(at, slope, similarity))
+        error = max(measure(p[own], labels[own])["ece"] for own in kinds)
+        if best is None or error < best[0]:
+            best = error, at, slope
+    return best[1:]
 
 
 def fit_temperature(mix, labels, weight=None):
@@ -323,6 +410,55 @@ def write_safetensors(path, tensors):
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
+MASK = (1 << 64) - 1
+HASH_A, HASH_B = 0x6a09e667f3bcc909, 0xbb67ae8584caa73b
+
+
+def mix64(x):
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9 & MASK
+    x = (x ^ x >> 27) * 0x94d049bb133111eb & MASK
+    return x ^ x >> 31
+
+
+def hash64(raw, seed=0):
+    """As src/base/hash.cc has it."""
+    def fold(a, b):
+        product = a * b
+        return (product ^ product >> 64) & MASK
+
+    def word(part):
+        return int.from_bytes(part, "little")
+
+    def last(part):
+        if len(part) >= 4:
+            return word(part[:4]) | word(part[-4:]) << 8 * (len(part) - 4)
+        return part[0] | part[len(part) // 2] << 8 * (len(part) // 2) | part[-1] << 8 * (len(part) - 1)
+
+    state, at = fold(seed ^ HASH_A, len(raw) ^ HASH_B), 0
+    while len(raw) - at >= 16:
+        state = fold(word(raw[at:at + 8]) ^ HASH_A ^ state, word(raw[at + 8:at + 16]) ^ HASH_B)
+        at += 16
+    left = raw[at:]
+    if len(left) > 8:
+        state = fold(word(left[:8]) ^ HASH_A ^ state, last(left[8:]) ^ HASH_B)
+    elif left:
+        state = fold(last(left) ^ HASH_A ^ state, len(left) ^ HASH_B)
+    return mix64(state)
+
+
+def fingerprint(path):
+    """Of a safetensors file, as src/encoder/safetensors.cc has it: the header, and the beginning of each tensor by name."""
+    raw = path.read_bytes()
+    size = struct.unpack_from("<Q", raw)[0]
+    value = hash64(raw[8:8 + size])
+    for name, entry in sorted(json.loads(raw[8:8 + size]).items()):
+        if name == "__metadata__":
+            continue
+        begin, end = entry["data_offsets"]
+        value = hash64(raw[8 + size + begin:8 + size + min(end, begin + 4096)], value)
+    return f"{value:016x}"
+
+
 def read_safetensors(path):
     raw = path.read_bytes()
     size = struct.unpack_from("<Q", raw)[0]
@@ -350,6 +486,15 @@ def write_head(out, task, head, labels, facts, more):
         tensors |= {"words.weights": head.words.table, "words.scales": head.words.scales, "words.bias": head.words.b,
                     "words.rarity": head.words.rarity.astype("f2")}
         meta["words"] = {"weight": recipe.words}
+    if recipe.segment_tokens:
+        meta["segments"] = {"tokens": recipe.segment_tokens, "odds": recipe.segment_odds}
+    if head.adapted:
+        shipped = out.parent / "adapters" / head.adapted.file.name
+        shipped.parent.mkdir(exist_ok=True)
+        shutil.copyfile(head.adapted.file, shipped)
+        tensors |= {"adapted.0.weight": (head.adapted.weight * scale).astype("f2"), "adapted.0.bias": head.adapted.bias}
+        meta["adapter"] = {"name": recipe.adapter, "fingerprint": fingerprint(shipped), "weight": recipe.adapted,
+                           "states": [int(state) for state in head.adapted.states]}
     write_safetensors(out / "head.safetensors", tensors)
     content = hashlib.sha256((out / "head.safetensors").read_bytes()).hexdigest()
     meta = {"version": f"{task}-{content[:12]}"} | meta | more

@@ -37,6 +37,7 @@ ABSTAIN_FACTOR = 3                  # the abstain band starts where this many ti
 ABSTAIN_ACCURACY = 0.5              # other heads abstain where they are wrong more often than this
 KNOTS = 24                          # of an isotonic calibration, at most
 DEV = corpus.ROOT / ".cache/train/dev"
+ADAPTED = corpus.ROOT / ".cache/train/adapted"     # what train/adapter.py left
 
 
 def class_weight(task, y):
@@ -50,15 +51,18 @@ class Corpus:
     def __init__(self, task, data, encoder, only_dev_states=False):
         rows = task.rows(data)
         dev_texts = {row.text for row in rows if row.dev}
-        self.task = task
+        self.task, self.encoder = task, encoder
         self.fitted = {}
         self.rows = [row for row in rows if row.dev or row.text not in dev_texts]
         seen = [row.text for row in self.rows if row.dev or not only_dev_states]
         self.unit = encoder.states(seen)    # of all rows, or of the dev rows
-        self.features = [heads.word_features(row.text) if task.recipe.words else None for row in self.rows]
+        self.features = [heads.word_features(row.text) if task.recipe.words and (row.dev or not only_dev_states) else None
+                         for row in self.rows]
+        self.calm = next(label for label in task.labels if label not in task.positive) if task.positive else ""
         self.y = np.array([task.labels.index(row.label) for row in self.rows])
         self.dev = np.array([row.dev for row in self.rows])
         self.authored = np.array([row.authored for row in self.rows])
+        self.made = np.array([bool(row.made_of) for row in self.rows])
         self.group = np.array([row.group for row in self.rows])
 
     def fit(self, chosen, seed):
@@ -72,7 +76,31 @@ class Corpus:
         y, task = self.y[chosen], self.task
         weight = class_weight(task, y) * np.where(self.authored[chosen], task.authored_weight, 1.0)
         words = class_weight(task, y) * np.where(self.authored[chosen], task.recipe.word_authored, 1.0)
-        return heads.Head(self.unit[chosen], self.of(self.features, chosen), y, len(task.labels), weight, task.recipe, seed, words)
+        stretches = self.stretches(chosen, weight, seed) if task.recipe.segment_tokens else None
+        return heads.Head(self.unit[chosen], self.of(self.features, chosen), y, len(task.labels), weight, task.recipe, seed, words,
+                          stretches)
+
+    def stretches(self, chosen, weights, seed):
+        """States, labels and weights of stretches of the chosen innocent rows, at most two a row: a stretch without what
+        surrounds it must not look like a finding."""
+        rng = np.random.default_rng([seed, self.task.recipe.segment_tokens])
+        rows, calm = self.of(self.rows, chosen), self.task.labels.index(self.calm)
+        texts = [row.text if row.label == self.calm and not row.made_of else "" for row in rows]
+        unit, weight = [], []
+        for i, found in enumerate(self.segments(texts)):
+            own = rng.permutation(len(found))[:2]
+            unit.append(found[own])
+            weight += [weights[i] / 2] * len(own)
+        return np.concatenate(unit), np.full(len(weight), calm), np.array(weight)
+
+    def segments(self, texts):
+        """Stretches of each text; of one that is too short for any, nothing is computed."""
+        size = self.task.recipe.segment_tokens
+        long = [i for i, text in enumerate(texts) if len(text.encode()) > 3 * size]
+        out = [self.unit[:0]] * len(texts)
+        for i, found in zip(long, self.encoder.segments([texts[i] for i in long], size)):
+            out[i] = found
+        return out
 
     @staticmethod
     def of(rows, chosen):
@@ -80,16 +108,25 @@ class Corpus:
         return [rows[i] for i in np.arange(len(rows))[chosen]]
 
     def mix(self, head, chosen):
-        return head.mix(self.unit[chosen], self.of(self.features, chosen))
+        texts, segments = [row.text for row in self.of(self.rows, chosen)], ()
+        keys = [corpus.key_of(text) for text in texts] if head.adapted else ()
+        if self.task.recipe.segment_tokens:
+            segments = self.segments(texts)
+        positive = [self.task.labels.index(label) for label in self.task.positive]
+        unit = self.unit if len(self.unit) < len(self.rows) else self.unit[chosen]     # of the dev rows alone
+        return head.mix(unit, self.of(self.features, chosen), keys, segments, positive)
 
     def out_of_fold(self, seed):
-        """Mixes of the authored training rows by heads that had not seen them, and which rows those are."""
-        rows = np.flatnonzero(self.authored & ~self.dev)
+        """Mixes of authored training rows by heads that had not seen them, and which rows those are."""
+        rows = np.flatnonzero(self.authored & ~self.dev & ~self.made)
         fold = np.random.default_rng([seed, FOLDS]).integers(0, FOLDS, len(rows))
+        rows, fold = rows[fold < self.task.folds], fold[fold < self.task.folds]
         mix = np.empty((len(rows), len(self.task.labels)), "f4")
-        for i in range(FOLDS):
+        for i in range(self.task.folds):
             chosen = ~self.dev
             chosen[rows[fold == i]] = False
+            held = {self.rows[j].text for j in rows[fold == i]}
+            chosen &= np.array([held.isdisjoint(row.made_of) for row in self.rows])
             mix[fold == i] = self.mix(self.fit(chosen, seed), rows[fold == i])
         return rows, mix
 
@@ -209,7 +246,7 @@ CARD = """# {name}
 ## What it is
 On top of `{base}` (fingerprint `{fingerprint}`, SHA-256 of model.safetensors `{sha256}`), frozen: a network of
 one hidden layer ({width} units, GELU) on pooled hidden states {states} of the base (models/README.md), each scaled to length 1.
-{vote}{words}A temperature of {temperature:.3f}{isotonic}. {size} bytes.
+{adapted}{vote}{segments}{words}A temperature of {temperature:.3f}{slope}{isotonic}. {size} bytes.
 
 ## Data and licences
 {sources}
@@ -248,7 +285,7 @@ def table(figures):
     return "\n".join(lines)
 
 
-def write_card(out, corpus_, encoder, meta, figures, fold_figures, seed, only_words):
+def write_card(out, corpus_, encoder, meta, figures, fold_figures, seed, kept):
     task = corpus_.task
     recipe = task.recipe
     points = "; ".join(f"at {p['threshold']:.3f} false positive rate {p['fpr']:.3f}, true positive rate {p['tpr']:.3f}"
@@ -261,15 +298,22 @@ def write_card(out, corpus_, encoder, meta, figures, fold_figures, seed, only_wo
         name=task.name, about=task.about, labels=", ".join(task.labels), base=encoder.name,
         fingerprint=encoder.facts["fingerprint"], sha256=encoder.sha256, width=recipe.hidden * recipe.seeds,
         states=list(recipe.states), vote=vote, temperature=meta["temperature"],
+        slope=(f", times exp({meta['temperature_slope']} * (s - 0.5)), s the mean similarity of the neighbours"
+               if "temperature_slope" in meta else ""),
+        adapted=(f"They are mixed with a linear head on a pass through the adapter `{recipe.adapter}` at {recipe.adapted:.0%}. "
+                 if recipe.adapter else ""),
+        segments=(f"The network also judges stretches of {recipe.segment_tokens} tokens, half of each shared with the next, and the "
+                  f"worst verdict counts (odds of a finding in a stretch times {recipe.segment_odds}), so that what surrounds an attack "
+                  "does not hide it. " if recipe.segment_tokens else ""),
         isotonic=", then an isotonic curve for the score" if task.positive else "",
         isotonic_too=", curve" if task.positive else "", size=(out / "head.safetensors").stat().st_size,
         sources=source_lines([row for row in corpus_.rows if not row.dev]), seed=seed, recipe=str(recipe),
         balance=task.balance, authored_weight=task.authored_weight, figures=table(figures),
         fold_figures=json.dumps(fold_figures),
-        judged=("The dev rows by these tensors in Python" if only_words else
-                f"Authored training rows, each judged by a head trained without it ({FOLDS} folds)"),
+        judged=("The dev rows by these tensors in Python" if kept else
+                f"Authored training rows, each judged by a head trained without it ({task.folds} of {FOLDS} folds)"),
         calibrated_on=("the dev rows, exam questions and prompts with the same weight: read the calibration error above as slightly "
-                       "optimistic" if only_words else
+                       "optimistic" if kept else
                        "those out-of-fold judgements" + (" and the exam questions of the dev set" if task.name == "domain" else "")),
         words=(f"Then the geometric mean with a word model ({recipe.words:.0%}): logistic regression on 2^{recipe.word_bits} hashed words, word pairs "
                f"and word beginnings, int8, trained by Adagrad, {recipe.word_epochs} epochs, on all rows below. " if recipe.words else ""),
@@ -278,21 +322,33 @@ def write_card(out, corpus_, encoder, meta, figures, fold_figures, seed, only_wo
         limits=task.limits))
 
 
-def add_words(corpus_, path, hidden, seed):
-    """The head at `path` with a new word model; its temperature and band come from the dev rows, which neither has seen."""
+def keep(corpus_, path, hidden, seed, new_words):
+    """The head at `path`, perhaps with a new word model, with the recipe's adapter; its temperature and band come from the dev
+    rows, which none of them has seen."""
     task = corpus_.task
     head = heads.Head.kept(path, len(task.labels), task.recipe, hidden)
-    train = ~corpus_.dev
-    weight = class_weight(task, corpus_.y[train]) * np.where(corpus_.authored[train], task.recipe.word_authored, 1.0)
-    head.words = heads.Words(corpus_.of(corpus_.features, train), corpus_.y[train], len(task.labels), weight, task.recipe, seed)
-    mix, y = head.mix(corpus_.unit, corpus_.of(corpus_.features, corpus_.dev)), corpus_.y[corpus_.dev]
+    if task.recipe.adapter:
+        head.adapted = heads.Adapted(ADAPTED, task.recipe.adapter, task.name)
+    if new_words:
+        train = ~corpus_.dev
+        weight = class_weight(task, corpus_.y[train]) * np.where(corpus_.authored[train], task.recipe.word_authored, 1.0)
+        features = [heads.word_features(row.text) for row in corpus_.of(corpus_.rows, train)]
+        head.words = heads.Words(features, corpus_.y[train], len(task.labels), weight, task.recipe, seed)
+    mix, y = corpus_.mix(head, corpus_.dev), corpus_.y[corpus_.dev]
     # Exam questions and prompts count the same.
     authored = corpus_.authored[corpus_.dev]
     share = np.where(authored, 1 / max(1, authored.sum()), 1 / max(1, (~authored).sum()))
-    temperature = heads.fit_temperature(mix, y, share)
+    meta = {"windows": task.windows}
+    if task.recipe.vote:
+        similarity = head.similarity(corpus_.unit)
+        temperature, slope = heads.fit_sloped(mix, y, similarity, authored)
+        meta |= {"temperature": round(temperature, 4), "temperature_slope": slope}
+        temperature = heads.temperatures(temperature, slope, similarity)
+    else:
+        temperature = heads.fit_temperature(mix, y, share)
+        meta["temperature"] = round(temperature, 4)
     p = heads.calibrated(mix, temperature)
-    meta = {"temperature": round(temperature, 4), "windows": task.windows, "abstain": {"low": 0, "high": abstain_below(p, y)}}
-    return head, meta, heads.measure(p, y)
+    return head, meta | {"abstain": {"low": 0, "high": abstain_below(p, y)}}, heads.measure(p, y)
 
 
 def leave_one_out(corpus_, seed, fewest=50):
@@ -323,18 +379,20 @@ def main():
     parser.add_argument("--seed", default=1, type=int)
     parser.add_argument("--only-words", action="store_true",
                         help="keep the network and neighbours that are there, train the word model and calibrate on the dev rows")
+    parser.add_argument("--only-calibration", action="store_true", help="keep all that is there and calibrate on the dev rows")
     parser.add_argument("--leave-one-out", action="store_true", help="only measure across sources; writes nothing")
     arguments = parser.parse_args()
 
     task = text_tasks.TASKS[arguments.task]
     encoder = corpus.Encoder(arguments.encoder_dir)
-    rows = Corpus(task, arguments.data, encoder, arguments.only_words)
+    kept = arguments.only_words or arguments.only_calibration
+    rows = Corpus(task, arguments.data, encoder, kept)
     if arguments.leave_one_out:
         leave_one_out(rows, arguments.seed)
         return 0
     out = arguments.models / task.name
-    if arguments.only_words:
-        head, meta, fold_figures = add_words(rows, out / "head.safetensors", encoder.facts["hidden"], arguments.seed)
+    if kept:
+        head, meta, fold_figures = keep(rows, out / "head.safetensors", encoder.facts["hidden"], arguments.seed, arguments.only_words)
     else:
         meta, fold_figures = calibrate(rows, arguments.seed)
         head = rows.fit(~rows.dev, arguments.seed)
@@ -342,7 +400,7 @@ def main():
                      meta | {"seed": arguments.seed, "base_model": encoder.name, "base_sha256": encoder.sha256})
     program = corpus.ROOT / "build/release/apps/signalbox/signalbox"
     figures = evaluate(program, task, write_dev(rows), arguments.encoder_dir, arguments.models)
-    write_card(out, rows, encoder, meta, figures, fold_figures, arguments.seed, arguments.only_words)
+    write_card(out, rows, encoder, meta, figures, fold_figures, arguments.seed, kept)
     print(json.dumps({"task": task.name, "out_of_fold": fold_figures, "dev": figures}))
     return 0
 

@@ -23,6 +23,7 @@ class Row:
     authored: bool = False
     dev: bool = False
     part: str = ""          # kind of row within the group
+    made_of: tuple = ()     # texts that were put together
 
 
 @dataclasses.dataclass
@@ -39,6 +40,7 @@ class Task:
     hard: tuple = ()        # groups whose innocent rows set the thresholds: those most like findings
     about: str = ""
     limits: str = ""
+    folds: int = 3          # of the three, how many are judged by a head trained without them: a training each
     adapter_weight: float = 3.0         # of an authored row against another in the training of the task's adapter
 
 
@@ -95,10 +97,43 @@ def innocent_rows():
     return authored("domain", benign) + authored("prompts", benign, "kind") + authored("fact_check", benign) + authored("feedback", benign)
 
 
+SHORT = 300             # code points of texts that are put among others
+DROWNED = ("jailbreak", "injection", "harmful")
+
+
+def surrounded_rows(rows, of_each=2, innocent=1200, seed=7):
+    """Authored findings with innocent texts before, behind or around them, and innocent texts in a row: what stands around a
+    finding must not hide it. None of the rows marked dev takes part."""
+    rng = random.Random(seed)
+    short = [row for row in rows if row.authored and not row.dev and len(row.text) < SHORT]
+    calm = [row.text for row in short if row.label == "benign"]
+
+    def some_words(count):
+        texts = []
+        while sum(len(text.split()) for text in texts) < count:
+            texts.append(rng.choice(calm))
+        return texts
+
+    def joined(texts, label):
+        text = rng.choice((" ", " ", "\n", "\n\n")).join(texts)
+        return Row(text, label, "authored, surrounded", "Apache-2.0", part="surrounded", made_of=tuple(texts))
+
+    made = []
+    for row in short:
+        if row.part not in DROWNED or row.label == "benign":
+            continue
+        for _ in range(of_each):
+            before, behind = rng.choice(((0, 1), (1, 0), (1, 1)))
+            words = rng.choice((10, 25, 50, 90))
+            made.append(joined(some_words(before * words) + [row.text] + some_words(behind * words), row.label))
+    return made + [joined(some_words(rng.choice((20, 50, 100))), "benign") for _ in range(innocent)]
+
+
 def jailbreak_rows(data):
     rows = shared(data / "jailbreak_train.jsonl", guard_label) + shared(data / "jailbreak_dev.jsonl", guard_label, dev=True)
     rows += shared(data / "jailbreak_hardneg_v2.jsonl", guard_label) + authored("jailbreak", guard_label)
-    return rows + authored("guard", guard_label) + innocent_rows()
+    rows += authored("guard", guard_label) + innocent_rows()
+    return rows + surrounded_rows(rows)
 
 
 def injection_rows(data):
@@ -156,7 +191,8 @@ TASKS = {task.name: task for task in (
          limits='"other" means whatever is none of the 13 (small talk, travel, cooking, trivia, politics, geography, accounting '
                 'exams). Very short prompts without content words lean to "other".'),
     Task("jailbreak", ("benign", "jailbreak", "injection", "harmful"), jailbreak_rows,
-         Recipe(states=GUARD_STATES, hidden=192, seeds=2, epochs=8, drop_hidden=0.5), 4.0, 0.5,
+         Recipe(states=GUARD_STATES, hidden=128, seeds=2, epochs=8, drop_hidden=0.5, words=0.15, segment_tokens=32,
+                segment_odds=0.5), 4.0, 0.5, folds=1,
          positive=("jailbreak", "injection", "harmful"), windows="max", hard=("authored/jailbreak", "authored/guard"),
          about="Finds prompts that try to talk the model out of its rules (jailbreak), give it orders against its owner "
                "(injection, direct or inside a document), or ask for plainly harmful things (harmful). The score is the "

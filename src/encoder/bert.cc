@@ -13,8 +13,6 @@ using tensor::Store;
 
 namespace {
 
-// Tokens whose hidden states are added up before the sums are: makes the mean the same for any crew.
-constexpr std::size_t kMeanBlock = 8;
 // Rows that go through a layer together. Their widest intermediate result and what else is in use
 // stay in a second-level cache of 1 MiB; the weights, read once a block, cost less than the products.
 constexpr std::size_t kRowBlock = 64;

@@ -34,12 +34,17 @@ struct BertConfig {
   static Result<BertConfig> parse(std::string_view config_json);
 };
 
+// Tokens whose hidden states are added up before the sums are: makes a mean the same for any crew.
+inline constexpr std::size_t kMeanBlock = 8;
+
 // Buffers of one forward pass; kept between calls, and between models.
 struct BertScratch {
   tensor::Buffer hidden;  // [tokens][hidden], the output of the last layer
   tensor::Buffer
       means;  // [layers + 1][hidden], mean over tokens of each hidden state, embeddings first
   tensor::Buffer kept;  // [kept states][tokens][hidden], those that forward() was asked for
+  tensor::Buffer
+      sums;  // [layers + 1][blocks of kMeanBlock tokens][hidden]: what the means are made of
   tensor::Crew* crew = nullptr;  // who may help with long inputs; null: nobody
 
   // What follows is of use to the pass alone.
@@ -47,7 +52,6 @@ struct BertScratch {
   tensor::Activations input, context, inner;  // of a layer, of attended, of the second feed-forward
   tensor::Buffer qkv[2];       // [tokens][3 * hidden], bf16 or floats; layers take turns
   tensor::Buffer mixed;        // [tokens][hidden]
-  tensor::Buffer sums;         // [layers + 1][blocks of kMeanBlock tokens][hidden]
   struct Own {                 // one for each member of the crew
     tensor::Buffer attention;  // keys, values, scores of the head at hand
     tensor::Buffer rows;       // a block of rows between two products

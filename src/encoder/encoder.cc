@@ -73,6 +73,7 @@ Bounded bound(std::string_view text) {
 struct Workspace::State {
   BertScratch scratch;
   PooledStates pooled, adapted;
+  std::vector<PooledStates> segments;
   std::vector<std::size_t> kept;          // states that heads read token by token
   std::vector<std::int32_t> ids;          // of the text, without special tokens
   std::vector<std::int32_t> window;       // of one pass, with them
@@ -97,6 +98,10 @@ struct Encoder::WindowVerdicts {
   const PooledStates& states;
   const PooledStates* adapted;
   std::span<const std::vector<float>> words;  // by task, of the whole text
+  // For stretches of it: what made `states`, and room for theirs.
+  const BertScratch& scratch;
+  std::size_t tokens;
+  std::vector<PooledStates>& segments;
 };
 
 struct Encoder::Parts {
@@ -281,7 +286,7 @@ Analysis Encoder::analyze(std::string_view text, Demand demand, Workspace& works
 
 void Encoder::run_windows(std::string_view text, Demand demand, Workspace& workspace,
                           Analysis& analysis, std::vector<pii::Entity>& names) const {
-  auto& [scratch, pooled, adapted, kept, ids, window, spans, hub] = *workspace.state_;
+  auto& [scratch, pooled, adapted, segments, kept, ids, window, spans, hub] = *workspace.state_;
   std::optional<EntityReader> reader;
   kept.clear();
   if (demands(demand, Demand::kPii) && parts_->token_head) {
@@ -315,14 +320,16 @@ void Encoder::run_windows(std::string_view text, Demand demand, Workspace& works
         parts_->pooling == Pooling::kMean ? pooled.last_mean() : scratch.hidden.data();
     if (demands(demand, Demand::kEmbedding))
       add_scaled(analysis.embedding, {last, config.hidden}, part);
-    classify_window(demand, nullptr, {pooled, nullptr, words}, part, analysis);
+    classify_window(demand, nullptr, {pooled, nullptr, words, scratch, window.size(), segments},
+                    part, analysis);
     if (reader) reader->add(range, scratch);
     std::size_t below = first_below;
     for (const Adapter& adapter : parts_->adapters) {
       if (!wants(demand, adapter)) continue;
       parts_->bert.forward_top(adapter.layers, window.size(), below++, scratch);
       adapted.assign(config, scratch, window.size());
-      classify_window(demand, &adapter, {pooled, &adapted, words}, part, analysis);
+      classify_window(demand, &adapter, {pooled, &adapted, words, scratch, window.size(), segments},
+                      part, analysis);
       analysis.passes_used +=
           static_cast<double>(adapter.layers.layers()) / static_cast<double>(config.layers);
     }
@@ -366,6 +373,16 @@ bool Encoder::wants(Demand demand, const Adapter& adapter) const {
   });
 }
 
+void Encoder::pool_segments(const WindowVerdicts& window, std::size_t size) const {
+  const auto segments = plan_segments(window.tokens, size, kMeanBlock);
+  window.segments.resize(segments.size());
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const auto [begin, count] = segments[i];
+    window.segments[i].assign_part(parts_->bert.config(), window.scratch, window.tokens, begin,
+                                   begin + count);
+  }
+}
+
 void Encoder::classify_window(Demand demand, const Adapter* adapter, const WindowVerdicts& window,
                               float part, Analysis& analysis) const {
   const std::string_view name = adapter == nullptr ? std::string_view() : adapter->name;
@@ -373,9 +390,11 @@ void Encoder::classify_window(Demand demand, const Adapter* adapter, const Windo
     const TextHead* head = this->head(task);
     if (head == nullptr || !demands(demand, task) || head->meta().adapted.adapter != name) continue;
     auto& so_far = analysis.probabilities[static_cast<std::size_t>(task)];
+    pool_segments(window, head->meta().segment_tokens);
     auto found = head->classify({.states = window.states,
                                  .adapted = window.adapted,
-                                 .words = window.words[static_cast<std::size_t>(task)]});
+                                 .words = window.words[static_cast<std::size_t>(task)],
+                                 .segments = window.segments});
     if (head->meta().windows == Windows::kMean) {
       add_scaled(so_far, found, part);
     } else if (so_far.empty() || head->score(found) > head->score(so_far)) {

@@ -126,6 +126,8 @@ class Encoder {
   struct WindowVerdicts;
   void classify_window(Demand demand, const Adapter* adapter, const WindowVerdicts& window,
                        float part, Analysis& analysis) const;
+  // States of the stretches of a window, into its segments.
+  void pool_segments(const WindowVerdicts& window, std::size_t size) const;
   bool wants(Demand demand, const Adapter& adapter) const;
   // What of the demand the base and our heads answer.
   Demand own_part(Demand demand) const;

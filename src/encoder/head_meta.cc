@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "encoder/bert.h"
 #include "json/document.h"
 
 namespace signalbox::encoder {
@@ -87,6 +88,21 @@ Result<void> read_adapted(json::Value root, std::size_t available, HeadMeta& met
   return {};
 }
 
+Result<void> read_segments(json::Value root, HeadMeta& meta) {
+  SBX_TRY(const auto segments, root.find("segments"));
+  if (!segments) return {};
+  if (meta.positive.empty()) return damaged("only detectors judge stretches of a text");
+  // An adapted pass has other states by the time that its heads are asked.
+  if (!meta.adapted.adapter.empty())
+    return damaged("a head on an adapter cannot judge stretches of a text");
+  SBX_TRY(const double tokens,
+          need_number(*segments, "tokens", 2 * kMeanBlock, limits::kEncoderTokensMax));
+  SBX_TRY(const double odds, need_number(*segments, "odds", 0, 1));
+  meta.segment_tokens = static_cast<std::size_t>(tokens);
+  meta.segment_odds = static_cast<float>(odds);
+  return {};
+}
+
 Result<void> read_words(json::Value root, HeadMeta& meta) {
   SBX_TRY(const auto words, root.find("words"));
   if (!words) return {};
@@ -101,6 +117,9 @@ Result<void> read_neighbours(json::Value root, HeadMeta& meta) {
   SBX_TRY(const double nearest, need_number(*neighbours, "nearest", 0, 1000));
   SBX_TRY(const double sharpness, need_number(*neighbours, "sharpness", 0, 1000));
   SBX_TRY(const double weight, need_number(*neighbours, "weight", 0, 1));
+  double slope = 0;
+  SBX_CHECK_OK(maybe_number(root, "temperature_slope", -10, 10, slope));
+  meta.temperature_slope = static_cast<float>(slope);
   meta.nearest = static_cast<std::size_t>(nearest);
   meta.sharpness = static_cast<float>(sharpness);
   meta.weight = static_cast<float>(weight);
@@ -170,6 +189,7 @@ Result<HeadMeta> HeadMeta::parse(const std::string& text, const HeadBase& base) 
   SBX_CHECK_OK(read_labels(root, meta));
   SBX_CHECK_OK(read_states(root, base.states, meta.states));
   SBX_CHECK_OK(read_adapted(root, base.states, meta));
+  SBX_CHECK_OK(read_segments(root, meta));
   SBX_CHECK_OK(read_neighbours(root, meta));
   SBX_CHECK_OK(read_words(root, meta));
   SBX_CHECK_OK(read_isotonic(root, meta));

@@ -43,6 +43,11 @@ struct HeadMeta {
   std::vector<std::size_t> positive;
   std::vector<std::size_t> states;  // pooled states that feed the network, each scaled to length 1
   Windows windows = Windows::kMean;
+  // Of a detector: tokens of the stretches of a window that the network judges beside the whole (plan_segments()); the
+  // worst verdict counts. 0: none. The odds of a finding in a stretch are multiplied by segment_odds: the network sees
+  // many, and each without what surrounds it.
+  std::size_t segment_tokens = 0;
+  float segment_odds = 1;
 
   // Neighbours of the last mean state: how many vote, with exp(similarity * sharpness), and the
   // share of the vote in the mix, 0..1. No votes at weight 0.
@@ -54,7 +59,9 @@ struct HeadMeta {
   float words_weight =
       0;  // share of the word model (word_model.h) in the mix, 0..1; 0: there is none
 
-  float temperature = 1;  // logarithms of the mix are divided by it
+  // Logarithms of the mix are divided by temperature * exp(temperature_slope * (s - 0.5)), s the mean similarity of the
+  // neighbours that vote: near ones agree more often than they are right.
+  float temperature = 1, temperature_slope = 0;
   // A detector's raw score and what it really means, both rising; empty: taken as it is.
   std::vector<std::pair<float, float>> isotonic;
 

@@ -16,6 +16,10 @@ class PooledStates {
   // From a finished forward pass over `tokens` tokens. Cost: one read of scratch.hidden.
   void assign(const BertConfig& config, const BertScratch& scratch, std::size_t tokens);
 
+  // The same of a stretch of those tokens: `first` is a multiple of kMeanBlock, and so is `end` unless it is `tokens`.
+  void assign_part(const BertConfig& config, const BertScratch& scratch, std::size_t tokens,
+                   std::size_t first, std::size_t end);
+
   static constexpr std::size_t count(std::size_t layers) { return layers + 2; }
   const float* state(std::size_t index) const { return values_.data() + index * hidden_; }
   // The mean of the last hidden state: what neighbours are compared by.
@@ -23,6 +27,7 @@ class PooledStates {
   const std::vector<float>& values() const { return values_; }
 
  private:
+  void add_peak(const BertScratch& scratch, std::size_t first, std::size_t end, float* peak) const;
   std::size_t hidden_ = 0;
   std::vector<float> values_;
 };

@@ -135,22 +135,28 @@ Result<void> TextHead::read_neighbours(const Safetensors& file) {
 
 std::vector<float> TextHead::run_network(const Network& network,
                                          std::span<const std::size_t> wanted,
-                                         const PooledStates& states) const {
-  std::vector<float> values(wanted.size() * hidden_);
-  for (std::size_t i = 0; i < wanted.size(); ++i)
-    copy_unit(states.state(wanted[i]), hidden_, &values[i * hidden_]);
+                                         std::span<const PooledStates> rows) const {
+  std::size_t width = wanted.size() * hidden_;
+  std::vector<float> values(rows.size() * width);
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    for (std::size_t i = 0; i < wanted.size(); ++i)
+      copy_unit(rows[row].state(wanted[i]), hidden_, &values[row * width + i * hidden_]);
+  }
   for (std::size_t i = 0; i < network.size(); ++i) {
-    std::vector<float> next(network[i].columns());
+    const std::size_t columns = network[i].columns();
+    std::vector<float> next(rows.size() * columns);
     const auto activation =
         i + 1 < network.size() ? tensor::Activation::kGelu : tensor::Activation::kNone;
-    network[i].apply(values.data(), values.size(), 1, next.data(), next.size(), activation);
+    network[i].apply(values.data(), width, rows.size(), next.data(), columns, activation);
     values = std::move(next);
+    width = columns;
   }
-  kernels_->softmax(values.data(), values.size());
+  for (std::size_t row = 0; row < rows.size(); ++row)
+    kernels_->softmax(&values[row * width], width);
   return values;
 }
 
-std::vector<float> TextHead::vote(const float* embedding) const {
+TextHead::Vote TextHead::vote(const float* embedding) const {
   struct Match {
     float similarity;
     std::uint8_t label;
@@ -166,20 +172,23 @@ std::vector<float> TextHead::vote(const float* embedding) const {
   std::nth_element(matches.begin(), end - 1, matches.end(),
                    [](const Match& a, const Match& b) { return a.similarity > b.similarity; });
   std::vector<float> votes(labels().size(), 0.0f);
-  float sum = 0;
+  float sum = 0, similarity = 0;
   for (auto match = matches.begin(); match != end; ++match) {
     const float weight = std::exp((match->similarity - 1) * meta_.sharpness);
     votes[match->label] += weight;
     sum += weight;
+    similarity += match->similarity;
   }
   for (float& value : votes)
     value = sum > 0 ? value / sum : 1.0f / static_cast<float>(votes.size());
-  return votes;
+  return {std::move(votes), similarity / static_cast<float>(meta_.nearest)};
 }
 
-void TextHead::calibrate(std::vector<float>& probabilities) const {
+void TextHead::calibrate(std::vector<float>& probabilities, float similarity) const {
   constexpr float kFloor = 1e-6f;  // a label without a vote keeps a finite logarithm
-  for (float& value : probabilities) value = std::log(value + kFloor) / meta_.temperature;
+  const float temperature =
+      meta_.temperature * std::exp(meta_.temperature_slope * (similarity - 0.5f));
+  for (float& value : probabilities) value = std::log(value + kFloor) / temperature;
   kernels_->softmax(probabilities.data(), probabilities.size());
   if (meta_.isotonic.empty()) return;
   // The positive labels share the score's true meaning in their old proportions, the others the
@@ -195,17 +204,39 @@ void TextHead::calibrate(std::vector<float>& probabilities) const {
 }
 
 std::vector<float> TextHead::classify(const Input& input) const {
-  std::vector<float> mix = run_network(dense_, meta_.states, input.states);
+  std::vector<float> mix = run_network(dense_, meta_.states, {&input.states, 1});
   const auto mix_in = [&](std::span<const float> said, float weight) {
     for (std::size_t i = 0; i < mix.size() && i < said.size(); ++i)
       mix[i] += weight * (said[i] - mix[i]);
   };
   if (input.adapted != nullptr && !adapted_.empty())
-    mix_in(run_network(adapted_, meta_.adapted.states, *input.adapted), meta_.adapted.weight);
-  if (meta_.weight > 0) mix_in(vote(input.states.last_mean()), meta_.weight);
+    mix_in(run_network(adapted_, meta_.adapted.states, {input.adapted, 1}), meta_.adapted.weight);
+  float similarity = 0.5f;
+  if (meta_.weight > 0) {
+    const Vote said = vote(input.states.last_mean());
+    mix_in(said.shares, meta_.weight);
+    similarity = said.similarity;
+  }
+  take_worst(input.segments, mix);
   multiply_in(input.words, meta_.words_weight, mix);
-  calibrate(mix);
+  calibrate(mix, similarity);
   return mix;
+}
+
+// Replaces `mix` by the verdict on the stretch that looks most like a finding, where that is worse.
+void TextHead::take_worst(std::span<const PooledStates> segments, std::vector<float>& mix) const {
+  if (segments.empty()) return;
+  float worst = score(mix);
+  const auto all = run_network(dense_, meta_.states, segments);
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const std::span<const float> said{&all[i * mix.size()], mix.size()};
+    const float found = score(said), odds = meta_.segment_odds;
+    const float sum = 1 - found + found * odds;
+    if (sum <= 0 || found * odds / sum <= worst) continue;
+    std::ranges::transform(said, mix.begin(), [&](float value) { return value / sum; });
+    for (const std::size_t label : meta_.positive) mix[label] *= odds;
+    worst = score(mix);
+  }
 }
 
 std::vector<float> TextHead::judge_words(std::string_view text) const {

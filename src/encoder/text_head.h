@@ -38,6 +38,8 @@ class TextHead {
     // Of the pass through the layers of meta().adapted; null where the head has no such part.
     const PooledStates* adapted = nullptr;
     std::span<const float> words = {};  // what judge_words() said of the whole text
+    // Of the stretches that plan_segments() gives for meta().segment_tokens.
+    std::span<const PooledStates> segments = {};
   };
   // Calibrated probability of each of labels(), sum 1. Cost: one small network, and hidden * examples
   // multiplications for the neighbours (0.1 to 0.6 ms at 20,000).
@@ -65,10 +67,17 @@ class TextHead {
   Result<Network> read_network(const Safetensors& file, const std::string& name,
                                std::size_t states) const;
   Result<void> read_neighbours(const Safetensors& file);
+  // Probabilities [rows][labels] of each of `rows`.
   std::vector<float> run_network(const Network& network, std::span<const std::size_t> wanted,
-                                 const PooledStates& states) const;
-  std::vector<float> vote(const float* embedding) const;
-  void calibrate(std::vector<float>& probabilities) const;
+                                 std::span<const PooledStates> rows) const;
+  struct Vote {
+    std::vector<float> shares;  // by label
+    float similarity = 0;       // mean of those who voted
+  };
+  Vote vote(const float* embedding) const;
+  void take_worst(std::span<const PooledStates> segments, std::vector<float>& mix) const;
+  // `similarity` of the neighbours' vote.
+  void calibrate(std::vector<float>& probabilities, float similarity) const;
 
   const tensor::Kernels* kernels_ = nullptr;
   std::size_t hidden_ = 0;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <numeric>
@@ -160,6 +161,33 @@ TEST(TextHead, AHigherTemperatureFlattensWithoutChangingTheLabel) {
   EXPECT_LT(flat[kAngry], sharp[kAngry]);
 }
 
+TEST(TextHead, NearNeighboursMakeItLessSureWhereTheSlopeSaysSo) {
+  // The two neighbours are as near as can be: a similarity of 1.
+  const std::string slope = R"("temperature_slope":2)";
+  const auto p = classify({.meta_json = meta(neighbours("0.6"))}, "no_slope", {{0, 2, 0, 0}});
+  const auto flat =
+      classify({.meta_json = meta(neighbours("0.6") + "," + slope)}, "slope", {{0, 2, 0, 0}});
+  EXPECT_NEAR(std::log(flat[kCalm] / flat[kAngry]),
+              std::log(p[kCalm] / p[kAngry]) / std::exp(2 * 0.5), 1e-3);
+}
+
+TEST(TextHead, TheWorstStretchOfATextCountsWithItsOdds) {
+  const auto calm = states_of({{0, 0, 1, 0}}), angry = states_of({{1, 0, 0, 0}});
+  const std::array<PooledStates, 2> segments{calm, angry};
+  const auto score = [&](const std::string& name, const std::string& odds) {
+    const auto head = load(
+        {.meta_json = meta(kDetector + R"(,"segments":{"tokens":32,"odds":)" + odds + "}")}, name);
+    EXPECT_TRUE(head) << head.error().message;
+    const auto p = head->classify({.states = calm, .segments = segments});
+    EXPECT_NEAR(std::accumulate(p.begin(), p.end(), 0.0), 1.0, 1e-4);
+    return static_cast<double>(head->score(p));
+  };
+  const double worst = 1 - 1 / (std::exp(5.0) + 2);
+  EXPECT_NEAR(score("all", "1"), worst, 1e-3);
+  EXPECT_NEAR(score("odds", "0.1"), 0.1 * worst / (1 - worst + 0.1 * worst), 1e-3);
+  EXPECT_NEAR(score("none", "0"), 2 / 3.0, 1e-3);  // what the whole says
+}
+
 TEST(TextHead, ADetectorsScoreIsWhatItsPositiveLabelsHaveTogether) {
   const auto head = load({.meta_json = meta(kDetector)}, "detector");
   ASSERT_TRUE(head) << head.error().message;
@@ -215,6 +243,9 @@ TEST(TextHead, DamagedFilesAreCorrupt) {
     EXPECT_EQ(head.error().code, Code::kCorrupt) << why;
   };
   refuses({.meta_json = meta(R"("temperature":0)")}, "temperature 0");
+  refuses({.meta_json = meta(R"("segments":{"tokens":32,"odds":1})")}, "segments of no detector");
+  refuses({.meta_json = meta(kDetector + R"(,"segments":{"tokens":0,"odds":1})")},
+          "empty segments");
   refuses({.meta_json = meta(neighbours("2"))}, "a share above 1");
   refuses({.meta_json = meta("", "[0,3]")}, "a state the base lacks");
   refuses({.meta_json = meta("", "[0]")}, "fewer inputs than weights");

@@ -19,6 +19,19 @@ std::vector<Window> plan_windows(std::size_t tokens, const WindowLimits& limits)
   return windows;
 }
 
+std::vector<Window> plan_segments(std::size_t tokens, std::size_t size, std::size_t step) {
+  if (size < 2 * step || tokens < size + size / 2) return {};
+  const std::size_t count = 1 + (tokens - size + size / 2 - 1) / (size / 2);
+  std::vector<Window> segments;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t begin = (tokens - size) * i / (count - 1) / step * step;
+    const std::size_t end =
+        i + 1 == count ? tokens : std::min(tokens, (begin + size) / step * step);
+    segments.push_back({begin, end - begin});
+  }
+  return segments;
+}
+
 std::size_t tokens_seen(const std::vector<Window>& windows) {
   std::size_t seen = 0, end = 0;
   for (const Window& window : windows) {

@@ -22,6 +22,10 @@ struct WindowLimits {
 // cover it with that overlap, evenly spread; if windows_max do not cover it, windows_max
 // evenly spread from head to tail.
 std::vector<Window> plan_windows(std::size_t tokens, const WindowLimits& limits);
+// Stretches of a window of `tokens` tokens that a head judges beside the whole, so that what surrounds an order does not
+// drown it: about `size` tokens each, half of them shared with the next, from head to tail. They begin at multiples of
+// `step`. None where the window is hardly longer than one of them, or for size 0.
+std::vector<Window> plan_segments(std::size_t tokens, std::size_t size, std::size_t step);
 // Tokens in at least one window.
 std::size_t tokens_seen(const std::vector<Window>& windows);
 

@@ -21,6 +21,25 @@ TEST(Windows, ALongTextKeepsHeadAndTailAndIsCoveredWhileTheWindowsReach) {
   EXPECT_EQ(tokens_seen(windows), 8u * 254);
 }
 
+TEST(Segments, AShortWindowHasNone) {
+  EXPECT_TRUE(plan_segments(71, 48, 8).empty());
+  EXPECT_TRUE(plan_segments(512, 0, 8).empty());
+}
+
+RC_GTEST_PROP(Segments, CoverAWindowAndBeginAtWholeSteps, ()) {
+  const auto size = 8 * *rc::gen::inRange<std::size_t>(2, 12);
+  const auto tokens = *rc::gen::inRange<std::size_t>(size + size / 2, 513);
+  const auto segments = plan_segments(tokens, size, 8);
+  RC_ASSERT(segments.size() >= 2U);
+  RC_ASSERT(tokens_seen(segments) == tokens);
+  for (const Window& segment : segments) {
+    RC_ASSERT(segment.begin % 8 == 0U);
+    RC_ASSERT(segment.count <= size + 7);
+    const std::size_t end = segment.begin + segment.count;
+    RC_ASSERT(end == tokens || end % 8 == 0U);
+  }
+}
+
 TEST(Windows, AVeryLongTextIsSampledFromHeadToTail) {
   const auto windows = plan_windows(100'000, kLimits);
   ASSERT_EQ(windows.size(), 8u);

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "pii/fold.h"
 #include "pii/scan.h"
 
 namespace signalbox::pii {
@@ -30,12 +31,10 @@ std::size_t rank(Type type) {
   }
 }
 
-}  // namespace
-
-std::vector<Entity> find_identifiers(std::string_view text) {
+std::vector<Entity> find_in(std::string_view text) {
   std::vector<Entity> found;
+  for (const NumberRun& run : find_number_runs(text, Separators::kAny)) find_cards(run, found);
   for (const NumberRun& run : find_number_runs(text)) {
-    find_cards(run, found);
     find_social_security_numbers(run, found);
     find_dates(run, found);
     find_phones(run, found);
@@ -55,6 +54,19 @@ std::vector<Entity> find_identifiers(std::string_view text) {
   for (std::vector<Entity>& same : by_rank)
     kept = merge(std::move(kept), merge(std::move(same), {}));
   return kept;
+}
+
+}  // namespace
+
+std::vector<Entity> find_identifiers(std::string_view text) {
+  if (!needs_folding(text)) return find_in(text);
+  const Folded folded = fold(text);
+  std::vector<Entity> found = find_in(folded.text);
+  for (Entity& entity : found) {
+    entity.begin = folded.begins[entity.begin];
+    entity.end = folded.ends[entity.end - 1];
+  }
+  return found;
 }
 
 }  // namespace signalbox::pii

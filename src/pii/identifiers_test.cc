@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <cstdint>
 #include <string>
+#include <utility>
 
 #include "pii/checksum.h"
 
@@ -47,17 +49,70 @@ TEST(Identifiers, ANumberThatFailsLuhnIsNoCard) {
   EXPECT_EQ(found("order 10000000000000000000000000004111111111111111"), "");
 }
 
-TEST(Identifiers, ACardGluedToLettersIsPartOfAnotherName) {
-  EXPECT_EQ(found("id A4111111111111111"), "");
+TEST(Identifiers, CardsAreFoundInUnusualWritings) {
+  for (const std::string card :
+       {"4111_1111_1111_1111", "4111\t1111\t1111\t1111", "4111/1111/1111/1111",
+        "4111 1111\n1111 1111", "4111-1111-\r\n1111-1111", "41111111\n11111111",
+        "4111\n1111\n1111\n1111",
+        "\uFF14\uFF11\uFF11\uFF11\uFF11\uFF11\uFF11\uFF11\uFF11\uFF11"
+        "\uFF11\uFF11\uFF11\uFF11\uFF11\uFF11",
+        "4111\u30001111\u30001111\u30001111", "4111\u200B1111\u200B1111\u200B1111",
+        "\u0664\u0661\u0661\u0661 \u0661\u0661\u0661\u0661 \u0661\u0661\u0661\u0661 "
+        "\u0661\u0661\u0661\u0661"}) {
+    EXPECT_EQ(found("it is " + card + ", exp 04/29"), "CREDIT_CARD:" + card);
+  }
+}
+
+TEST(Identifiers, AWordMayTouchACard) {
+  for (const std::string& text :
+       {"cardno4111111111111111", "4111111111111111USD", "x4111 1111 1111 1111",
+        "卡号4111111111111111。", "É4111111111111111", "pan_4111111111111111_exp_0429"}) {
+    const std::string all = found(text);
+    EXPECT_TRUE(all.starts_with("CREDIT_CARD:4111")) << all;
+  }
+}
+
+TEST(Identifiers, DigitsInsideASerialNumberAreNoCard) {
+  EXPECT_EQ(found("part AB12C4111111111111111"), "");
+  EXPECT_EQ(found("sha 9f4111111111111111a0c44be1"), "");
+  EXPECT_EQ(found("key x4222222222222y"), "");  // 13 digits
+}
+
+// Numbers from a fixed sequence, so that the test says the same each time.
+TEST(Identifiers, ColumnsOfNumbersAreNoCards) {
+  std::uint32_t state = 1;
+  const auto next = [&] { return state = state * 1664525 + 1013904223; };
+  std::string column, digits;
+  for (int i = 0; i < 2000; ++i) {
+    column += std::to_string(3000 + (next() >> 8U) % 3700) + "\n";
+    digits += std::to_string((next() >> 8U) % 1000000);
+  }
+  EXPECT_EQ(found(column), "");
+  EXPECT_EQ(found(digits), "");
+}
+
+TEST(Identifiers, WhatIsFoundInFullWidthLettersLiesAtTheirBytes) {
+  EXPECT_EQ(found("メール：ａｎｎ＠ｅｘａｍｐｌｅ．ｃｏｍ、"),
+            "EMAIL_ADDRESS:ａｎｎ＠ｅｘａｍｐｌｅ．ｃｏｍ");
 }
 
 TEST(Identifiers, IbansAreFoundInEveryUsualWriting) {
   for (const std::string iban :
        {"DE89370400440532013000", "DE89 3704 0044 0532 0130 00", "de89370400440532013000",
         "GB82-WEST-1234-5698-7654-32", "GB82 WEST 1234 5698 7654 32", "NO9386011117947",
-        "MT84MALT011000012345MTLCAST001S"}) {
+        "MT84MALT011000012345MTLCAST001S", "DE89_3704_0044_0532_0130_00",
+        "DE89.3704.0044.0532.0130.00", "DE89 3704 0044\n0532 0130 00",
+        "DE89\u00A03704\u00A00044\u00A00532\u00A00130\u00A000",
+        "\uFF24\uFF2589370400440532013000"}) {
     EXPECT_EQ(found("send it to " + iban + " please"), "IBAN_CODE:" + iban);
   }
+}
+
+TEST(Identifiers, ANameOrACurrencyMayTouchAnIban) {
+  EXPECT_EQ(found("IBANDE89370400440532013000"), "IBAN_CODE:DE89370400440532013000");
+  EXPECT_EQ(found("DE89370400440532013000EUR"), "IBAN_CODE:DE89370400440532013000");
+  EXPECT_EQ(found("帐号DE89370400440532013000。"), "IBAN_CODE:DE89370400440532013000");
+  EXPECT_EQ(found("xyDE89370400440532013000"), "");
 }
 
 TEST(Identifiers, AnIbanOfWrongCheckDigitsOrLengthIsNone) {
@@ -180,20 +235,61 @@ TEST(Identifiers, WrittenDates) {
   EXPECT_EQ(found("ratio 45/99/12, version 1.2.19"), "");
 }
 
+// Digits in full width.
+std::string widened(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    out += c >= '0' && c <= '9' ? "\xEF\xBC" + std::string(1, static_cast<char>(c - '0' + 0x90))
+                                : std::string(1, c);
+  }
+  return out;
+}
+
+std::string in_fours(const std::string& characters, const std::string& separator) {
+  std::string written;
+  for (std::size_t i = 0; i < characters.size(); ++i)
+    written += (i > 0 && i % 4 == 0 ? separator : "") + characters[i];
+  return written;
+}
+
+std::string any_separator() {
+  return *rc::gen::element<std::string>("", " ", "-", ".", "/", "_", "\t", "\n", "\r\n", " - ",
+                                        "  ", "\u00A0", "\u2011", "\u2009", "\u202F", "\u3000",
+                                        "\u200B", "\uFF0D");
+}
+
 RC_GTEST_PROP(Identifiers, EveryCardNumberIsFoundWhateverSeparatesItsFours, ()) {
   std::string digits =
       *rc::gen::element<std::string>("4", "51", "55", "2221", "6011", "3528", "62");
   while (digits.size() < 15) digits += static_cast<char>('0' + *rc::gen::inRange(0, 10));
   digits = with_luhn(digits);
-  const std::string separator =
-      *rc::gen::element<std::string>("", " ", "-", ".", "\xC2\xA0", "\xE2\x80\x91");
-  std::string written;
-  for (std::size_t i = 0; i < digits.size(); ++i)
-    written += (i > 0 && i % 4 == 0 ? separator : "") + digits[i];
+  std::string written = in_fours(digits, any_separator());
+  if (*rc::gen::arbitrary<bool>()) written = widened(written);
   const std::string before =
-      *rc::gen::element<std::string>("", "card: ", "x=", "(", "\n", "12 apples, ");
-  RC_ASSERT(found(before + written + *rc::gen::element<std::string>("", ".", ")", " ok", ",")) ==
+      *rc::gen::element<std::string>("", "card: ", "x=", "(", "> ", "12 apples, ", "id", "号码");
+  RC_ASSERT(found(before + written +
+                  *rc::gen::element<std::string>("", ".", ")", " ok", ",", "EUR", "。")) ==
             "CREDIT_CARD:" + written);
+}
+
+RC_GTEST_PROP(Identifiers, EveryIbanIsFoundWhateverSeparatesItsFours, ()) {
+  const std::string country =
+      *rc::gen::element<std::string>("DE", "FR", "GB", "NO", "NL", "CH", "ES", "MT");
+  const std::size_t length = iban_length(country);
+  std::string body;
+  while (body.size() + 4 < length) body += static_cast<char>('0' + *rc::gen::inRange(0, 10));
+  std::string iban;
+  for (int check = 2; check < 99; ++check) {
+    iban = country + (check < 10 ? "0" : "") + std::to_string(check) + body;
+    if (iban_valid(iban)) break;
+  }
+  std::string written = in_fours(iban, any_separator());
+  if (*rc::gen::arbitrary<bool>()) written = widened(written);
+  const std::string before =
+      *rc::gen::element<std::string>("", "pay to ", "IBAN:", "(", "\n", "口座");
+  RC_ASSERT(
+      found(before + written + *rc::gen::element<std::string>("", ".", ")", " ok", ",", "。")) ==
+      "IBAN_CODE:" + written);
 }
 
 RC_GTEST_PROP(Identifiers, EntitiesLieInOrderInsideAnyBytesAndNeverSplitACharacter,

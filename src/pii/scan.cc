@@ -29,24 +29,11 @@ bool has_context(std::string_view window, bool open_front,
       words, [&](std::string_view word) { return contains_word(lowered, word, open_front); });
 }
 
-// Bytes of the separator character at `at`, 0 if there is none: ASCII, no-break and thin spaces,
-// and the dashes U+2010 to U+2015.
-std::size_t separator_bytes(std::string_view text, std::size_t at) {
-  constexpr std::string_view kAscii = " -./()";
-  const char c = at_or_nul(text, at);
-  if (c != '\0' && kAscii.find(c) != std::string_view::npos) return 1;
-  const std::string_view rest = text.substr(std::min(at, text.size()));
-  if (rest.starts_with("\xC2\xA0")) return 2;
-  if (rest.size() < 3 || rest[0] != '\xE2' || rest[1] != '\x80') return 0;
-  const auto last = static_cast<unsigned char>(rest[2]);
-  return (last >= 0x82 && last <= 0x95) || last == 0xAF ? 3 : 0;
-}
-
 // Where the next group begins if only separators stand before it, else npos.
-std::size_t next_group(std::string_view text, std::size_t at) {
+std::size_t next_group(std::string_view text, std::size_t at, Separators allowed) {
   for (std::size_t count = 0; count <= kSeparatorCharactersMax; ++count) {
     if (is_digit(at_or_nul(text, at))) return at;
-    const std::size_t bytes = separator_bytes(text, at);
+    const std::size_t bytes = separator_bytes(text, at, allowed);
     if (bytes == 0) break;
     at += bytes;
   }
@@ -60,6 +47,20 @@ DigitGroup group_at(std::string_view text, std::size_t begin) {
 }
 
 }  // namespace
+
+// ASCII, no-break and thin spaces, and the dashes U+2010 to U+2015.
+std::size_t separator_bytes(std::string_view text, std::size_t at, Separators allowed) {
+  constexpr std::string_view kAscii = " -./()", kMore = "_\t\r\n";
+  const char c = at_or_nul(text, at);
+  if (c == '\0') return 0;
+  if (kAscii.find(c) != std::string_view::npos) return 1;
+  if (allowed == Separators::kAny && kMore.find(c) != std::string_view::npos) return 1;
+  const std::string_view rest = text.substr(at);
+  if (rest.starts_with("\xC2\xA0")) return 2;
+  if (rest.size() < 3 || rest[0] != '\xE2' || rest[1] != '\x80') return 0;
+  const auto last = static_cast<unsigned char>(rest[2]);
+  return (last >= 0x80 && last <= 0x95) || last == 0xAF ? 3 : 0;
+}
 
 bool context_before(std::string_view text, std::size_t at, std::size_t reach,
                     std::span<const std::string_view> words) {
@@ -99,12 +100,13 @@ bool NumberRun::same_separators(std::size_t from, std::size_t to) const {
   return true;
 }
 
-std::vector<NumberRun> find_number_runs(std::string_view text) {
+std::vector<NumberRun> find_number_runs(std::string_view text, Separators allowed) {
   std::vector<NumberRun> runs;
   for (std::size_t at = text.find_first_of("0123456789"); at < text.size();
        at = text.find_first_of("0123456789", at)) {
     std::vector<DigitGroup> groups;
-    for (std::size_t next = at; next != std::string_view::npos; next = next_group(text, at)) {
+    for (std::size_t next = at; next != std::string_view::npos;
+         next = next_group(text, at, allowed)) {
       groups.push_back(group_at(text, next));
       at = groups.back().end;
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@ constexpr bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 constexpr bool is_letter(char c) { return is_upper(c) || (c >= 'a' && c <= 'z'); }
 constexpr char to_lower(char c) { return is_upper(c) ? static_cast<char>(c + 32) : c; }
 constexpr char to_upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; }
+constexpr bool is_ascii_word_byte(char c) { return is_digit(c) || is_letter(c); }
 // Part of a word; bytes of other scripts count as letters.
 constexpr bool is_word_byte(char c) {
   return is_digit(c) || is_letter(c) || static_cast<unsigned char>(c) >= 0x80;
@@ -46,8 +48,15 @@ struct DigitGroup {
   std::size_t size() const { return end - begin; }
 };
 
-// Groups of digits with only separators between them (at most three characters: spaces of any
-// width, dashes, dots, slashes, brackets).
+// What may stand between the groups of one number, at most three characters.
+enum class Separators : std::uint8_t {
+  kWithinLine,  // spaces of any width, dashes, dots, slashes, brackets
+  kAny,         // also underscores, tabs and line breaks
+};
+// Bytes of the separator character at `at`, 0 if there is none.
+std::size_t separator_bytes(std::string_view text, std::size_t at, Separators allowed);
+
+// Groups of digits with only separators between them.
 class NumberRun {
  public:
   NumberRun(std::string_view text, std::vector<DigitGroup> groups)
@@ -71,9 +80,11 @@ class NumberRun {
   std::vector<DigitGroup> groups_;
 };
 
-std::vector<NumberRun> find_number_runs(std::string_view text);
+std::vector<NumberRun> find_number_runs(std::string_view text,
+                                        Separators allowed = Separators::kWithinLine);
 
 // Each appends what it finds, in any order; entities of different recognisers may overlap.
+// Of runs with any separators.
 void find_cards(const NumberRun& run, std::vector<Entity>& out);
 void find_social_security_numbers(const NumberRun& run, std::vector<Entity>& out);
 void find_dates(const NumberRun& run, std::vector<Entity>& out);
