@@ -1,5 +1,5 @@
-// What it costs a core to render and tokenise a prompt: prompt_bench DIRECTORY FILE, with the tokenizer of a model and a text.
-// CPU time of this thread, the median of several calls: a chat of 1, 8, 32 and 64 KiB anew, and one more turn of it.
+// What it costs a core to render and tokenise a prompt: prompt_bench DIRECTORY FILE, with the tokenizer of a model and a
+// text. CPU time of this thread, the median of several calls: a chat of 1, 8, 32 and 64 KiB anew, and one more turn of it.
 #include <fmt/core.h>
 
 #include <algorithm>
