@@ -115,7 +115,8 @@ inline constexpr std::size_t kTokenizeCallsMax = 64;              // at a time, 
 inline constexpr std::size_t kLocalPromptBytesMax =
     64 << 10;  // of a prompt that a core tokenises itself; longer ones are the engine's to do
 inline constexpr std::size_t kLocalRenderBytesMax =
-    1 << 20;  // of messages that a core renders itself; of a conversation that goes on most is known
+    1
+    << 20;  // of messages that a core renders itself; of a conversation that goes on most is known
 inline constexpr std::size_t kTokenizerConfigBytesMax = 8 << 20;  // tokenizer_config.json
 // Chat templates. One rendering is some hundred to some thousand steps; the bounds keep a template with a mistake, or a
 // conversation of very many messages, from holding up a core.

@@ -149,7 +149,6 @@ Result<Interpreter::Flow> Interpreter::run_for(const Statement& statement, std::
                                        : Result<Flow>(Flow::kOn);
   auto loop = std::make_shared<Loop>();
   loop->items = std::move(items);
-  loop->depth = ++loop_depth_;
   Scope* outside = std::exchange(scope_, new_scope(scope_));
   Result<Flow> flow = Flow::kOn;
   for (loop->at = 0; loop->at < loop->items.size(); ++loop->at) {
@@ -163,7 +162,6 @@ Result<Interpreter::Flow> Interpreter::run_for(const Statement& statement, std::
     if (!flow || *flow == Flow::kBreak) break;
   }
   scope_ = outside;
-  --loop_depth_;
   if (!flow) return flow;
   return Flow::kOn;
 }

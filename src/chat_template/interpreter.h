@@ -79,7 +79,6 @@ class Interpreter {
   int loop_name_ = -1;
   int calls_ = 0;  // macros inside one another
   int levels_ = 0;
-  std::size_t loop_depth_ = 0;
 };
 
 }  // namespace signalbox::chat_template

@@ -201,7 +201,16 @@ class Lexer {
       ++end;
       digits();
     }
-    if (end < left.size() && (is_name_start(left[end])))
+    if (end < left.size() && (left[end] == 'e' || left[end] == 'E')) {
+      const std::size_t sign =
+          end + 1 < left.size() && (left[end + 1] == '+' || left[end + 1] == '-');
+      if (end + 1 + sign < left.size() && is_digit(left[end + 1 + sign])) {
+        real = true;
+        end += 1 + sign;
+        digits();
+      }
+    }
+    if (end < left.size() && is_name_start(left[end]))
       return fail(Code::kUnsupported,
                   fmt::format("line {}: this way of writing a number is not supported", line_));
     add(real ? TokenType::kFloat : TokenType::kInteger, std::string(left.substr(0, end)));

@@ -26,8 +26,8 @@ Value loop_attribute(const Value& value, std::string_view name) {
   if (name == "first") return Value(loop.at == 0);
   if (name == "last") return Value(loop.at + 1 == loop.items.size());
   if (name == "length") return number(loop.items.size());
-  if (name == "depth") return number(loop.depth);
-  if (name == "depth0") return number(loop.depth - 1);
+  if (name == "depth") return number(1);  // of recursion, not of loops in loops
+  if (name == "depth0") return number(0);
   if (name == "previtem") return loop.at == 0 ? Value() : loop.items[loop.at - 1];
   if (name == "nextitem")
     return loop.at + 1 == loop.items.size() ? Value() : loop.items[loop.at + 1];

@@ -87,7 +87,7 @@ std::vector<std::string_view> split_space(std::string_view text, std::int64_t mo
   text = strip(text, Side::kLeft);
   while (!text.empty()) {
     if (most >= 0 && static_cast<std::int64_t>(parts.size()) == most) {
-      parts.push_back(strip(text, Side::kRight));
+      parts.push_back(text);  // with the white space at its end
       break;
     }
     std::size_t end = 0;

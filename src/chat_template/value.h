@@ -53,7 +53,6 @@ struct Function;
 struct Loop {
   std::vector<Value> items;
   std::size_t at = 0;
-  std::size_t depth = 1;
 };
 
 class Value {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include <functional>
 #include <map>
 
 #include "net/testing/fake_network.h"
@@ -87,7 +88,8 @@ class TokenFinderTest : public testing::Test {
     candidate.model = &config->providers.models.front();
     candidate.upstream_name = "m";
     exchange.candidates.push_back(candidate);
-    loop.run_task(finder.find(&exchange, {.config = config, .set = set}));
+    if (edit) edit(exchange);
+    loop.run_task(finder.find(&exchange, {.config = config, .set = set, .tokenizers = tokenizers}));
     return std::move(exchange.tokens);
   }
   static std::string chat(const std::vector<std::string>& texts) {
@@ -107,6 +109,8 @@ class TokenFinderTest : public testing::Test {
   std::shared_ptr<const discovery::EndpointSet> set;
   TokenFinder finder{loop, clients, instruments};
   std::string answer = R"({"count":3,"tokens":[1,2,3]})";
+  std::shared_ptr<LocalTokenizers> tokenizers;
+  std::function<void(exchange::Exchange&)> edit;
   int asked = 0;
 };
 
@@ -161,6 +165,67 @@ TEST_F(TokenFinderTest, TokenIdsOfTheClientAreTaken) {
 TEST_F(TokenFinderTest, ShortPromptsAreNotWorthACall) {
   EXPECT_EQ(find(chat({"hello"})).source, exchange::TokenSource::kNone);
   EXPECT_EQ(asked, 0);
+}
+
+// With a tokenizer of the model that its engines agree with.
+class LocalTokens : public TokenFinderTest {
+ protected:
+  LocalTokens() {
+    auto local = std::make_shared<LocalTokenizer>();
+    local->tokenizer = *prompt::PromptTokenizer::load(SIGNALBOX_SOURCE_DIR "/test/golden/prompt");
+    local->agreed = local->tokenizer->features();
+    tokenizers = std::make_shared<LocalTokenizers>();
+    (*tokenizers)["m"] = std::move(local);
+  }
+  std::vector<std::uint32_t> reference(const std::string& body) const {
+    const auto document = json::Document::parse(body);
+    const auto& tokenizer = *tokenizers->at("m")->tokenizer;
+    auto rendered = tokenizer.render(document->root(), prompt::BodyKind::kGeneration, seconds(0));
+    return tokenizer.tokenize(*std::move(rendered), nullptr).ids;
+  }
+  std::uint64_t local() { return instruments.prompt_tokens_found.with("local").value(); }
+};
+
+TEST_F(LocalTokens, NeedNoEngine) {
+  const std::string body = chat({long_text('x')});
+  EXPECT_EQ(*find(body).ids, reference(body));
+  const std::string next = chat({long_text('x'), "and now", "more"});
+  EXPECT_EQ(*find(next).ids, reference(next));
+  EXPECT_EQ(local(), 2U);
+  EXPECT_EQ(find(next).source, exchange::TokenSource::kCache);
+  EXPECT_EQ(asked, 0);
+}
+
+TEST_F(LocalTokens, AreNotUsedForWhatIsNotAgreedOn) {
+  tokenizers->at("m")->agreed = prompt::kText | prompt::kTools;
+  EXPECT_THAT(*find(chat({long_text('x')})).ids, ElementsAre(1, 2, 3));
+  EXPECT_EQ(local(), 0U);
+  const std::string text = R"({"model":"m","prompt":")" + long_text('y') + R"("})";
+  EXPECT_EQ(*find(text, exchange::Endpoint::kCompletions).ids, reference(text));
+}
+
+TEST_F(LocalTokens, LeaveLongPromptsAndImagesToTheEngine) {
+  EXPECT_THAT(*find(chat({std::string(limits::kLocalPromptBytesMax + 1, 'x')})).ids,
+              ElementsAre(1, 2, 3));
+  EXPECT_THAT(
+      *find(R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":")" +
+            long_text('x') + R"("}}]}]})")
+           .ids,
+      ElementsAre(1, 2, 3));
+  EXPECT_EQ(local(), 0U);
+}
+
+TEST_F(LocalTokens, AreOfTheBodyThatTheEngineGets) {
+  const std::string body = chat({long_text('x')});
+  edit = [](exchange::Exchange& exchange) {
+    const auto messages = exchange.request.document.root().find("messages");
+    ASSERT_TRUE(exchange.edits.body.insert_element(**messages, 0,
+                                                   R"({"role":"system","content":"Be brief."})"));
+  };
+  std::string edited = body;
+  edited.insert(edited.find(R"({"role")"), R"({"role":"system","content":"Be brief."},)");
+  EXPECT_EQ(*find(body).ids, reference(edited));
+  EXPECT_EQ(local(), 1U);
 }
 
 }  // namespace

@@ -190,3 +190,28 @@ def test_kv_events_of_real_engines_decide(engines):
         assert server.metric('signalbox_kv_event_batches_total', outcome='malformed') == 0
     finally:
         server.stop()
+
+
+def test_our_tokens_are_those_of_real_engines(engines):
+    """The engines' own folder, rendered and tokenised here: both agree, so no request needs their /tokenize."""
+    publishers = ''.join(
+        f'\n      "127.0.0.1:{engine.port}": {{endpoint: "tcp://127.0.0.1:{engine.kv_port}", '
+        f'replay_endpoint: "tcp://127.0.0.1:{engine.kv_replay_port}"}}' for engine in engines)
+    server = programs.Server(configs.proxy([engine.port for engine in engines], 'kv_aware', MODEL, own=f'''  kv_events:
+    enabled: true
+    tokenizers: {{{MODEL}: "{FOLDER / 'model'}"}}
+    engines:{publishers}
+'''))
+    try:
+        programs.wait_until(lambda: server.log().count('agree with those of') >= 2, 'the comparison with both', server)
+        assert server.metric('signalbox_tokenizer_checks_total', result='differs') == 0
+        assert server.metric('signalbox_local_tokenizer', model=MODEL) == 1
+        text = 'Wires, rods and detonators, each in its place: größer 你好 😀. ' * 16
+        body = {'model': MODEL, 'messages': [{'role': 'user', 'content': text}], 'max_tokens': 4}
+        answer = request(server.port, 'POST', '/v1/chat/completions', body)
+        assert answer.status == 200
+        assert server.metric('signalbox_prompt_token_ids_total', source='local') == 1
+        prompt = int(answer.headers['x-signalbox-cached-tokens'].split('/')[1])
+        assert prompt == answer.json['usage']['prompt_tokens']
+    finally:
+        server.stop()
