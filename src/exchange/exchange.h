@@ -180,12 +180,19 @@ struct PromptTokens {
   std::string cache_salt;  // body `cache_salt`: engines share blocks among equal ones only
 };
 
+// Who says what an engine holds of a prompt.
+enum class CacheSource : std::uint8_t {
+  kEstimate,  // what was sent to it
+  kKvEvents,  // itself
+  kLmcache,   // its LMCache, which does not know what the GPU's cache holds
+};
+
 // Written by balancer/, anew for each attempt: how its replica was chosen.
 struct Route {
   std::string_view policy;         // static name; empty before the first choice
   std::int64_t prompt_tokens = 0;  // estimate
   std::int64_t cached_tokens = 0;  // of them, believed to be in the replica's cache
-  bool exact = false;              // these are the engine's own figures (KV events)
+  CacheSource cache_source = CacheSource::kEstimate;  // of cached_tokens
 };
 
 enum class ResponsePath : std::uint8_t {

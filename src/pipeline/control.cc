@@ -112,7 +112,8 @@ Control::Control(Services& services, Loader& loader)
                [this](discovery::ProbeTarget target, bool want_body, net::Cancellation* cancel) {
                  return probe(&clients_, std::move(target), want_body, cancel);
                }),
-      kv_feed_(services.instruments) {
+      kv_feed_(services.instruments),
+      lmcache_feed_(services.endpoints, services.instruments) {
   signals_ = net::watch_signals(*loop_, [this](bool terminate) {
     if (terminate) {
       loop_->stop();
@@ -238,6 +239,7 @@ void Control::apply_snapshot() {
   const auto set = services_.endpoints.current();
   health_.apply(*set);
   kv_feed_.apply(*set);
+  lmcache_feed_.apply(*set);
 }
 
 void Control::send_spans(std::string body, std::function<void(bool)> done) {
