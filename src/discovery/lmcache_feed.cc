@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
-#include "net/network.h"
+#include "net/own_address.h"
 
 namespace signalbox::discovery {
 namespace {

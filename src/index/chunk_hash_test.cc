@@ -42,6 +42,14 @@ TEST(ChunkHash, IsLmcachesWithPythonsOwnHash) {
               ElementsAre(1485475295484363831U, 15816288444860781297U, 15881685277148340689U));
 }
 
+// Ids 70000 to 70599 by LMCache 0.5.6 itself, with vLLM 0.32 and Python 3.11 (test/golden/lmcache/0_5_6.txt).
+TEST(ChunkHash, IsWhatLmcacheItselfMade) {
+  const auto scheme = scheme_saying("PYTHONHASHSEED=123, LMCache 0.5, Python 3.11 and newer");
+  std::vector<std::uint64_t> names;
+  chunk_names(scheme, counting(70000, 512), 256, names);
+  EXPECT_THAT(names, ElementsAre(7420731885430568974U, 6935930633831908633U));
+}
+
 TEST(ChunkHash, IsLmcachesWithSha256) {
   EXPECT_THAT(names_by(scheme_saying("sha256_cbor, PYTHONHASHSEED=123, LMCache 0.5")),
               ElementsAre(17072537167753868504U, 13235256676175336029U, 6223938767243465501U));

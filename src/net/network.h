@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -29,9 +28,6 @@ struct Address {
 
 // host:port with IPv6 literals in brackets, for log lines and Host headers.
 std::string to_string(const Address& address);
-
-// The address of this machine from which packets to that IP literal leave, if there is a way. Sends nothing.
-std::optional<std::string> own_address_towards(const std::string& ip);
 
 class Network {
  public:

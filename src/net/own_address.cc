@@ -1,7 +1,8 @@
+#include "net/own_address.h"
+
 #include <sys/socket.h>
 
 #include "net/lookup.h"
-#include "net/network.h"
 
 namespace signalbox::net {
 

@@ -65,9 +65,9 @@ class Driver:
         self.config = config_of(pull, reply, instance, int(port))
         self.config.enable_p2p = True
         metadata = SimpleNamespace(worker_id=0, world_size=1, use_mla=False)
-        # Its queue is made behind the thread that reads it, so register() of 0.3 may come too early for it.
-        self.worker = LMCacheWorker(self.config, metadata, self.engine)
+        # First, because it imports vLLM, which takes longer than the worker waits for an answer.
         self.tokens = ChunkedTokenDatabase(self.config, None)
+        self.worker = LMCacheWorker(self.config, metadata, self.engine)
         self.instance, self.number, self.chunks = instance, 0, []
 
     def say(self, kind, chunks):
