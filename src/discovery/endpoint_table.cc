@@ -15,6 +15,11 @@ std::string turns_key(const std::string& model, const config::BackendRef& backen
   return model + '\n' + url + '\n' + backend.name + '\n' + std::to_string(backend.weight);
 }
 
+// An engine of our own kind, and no hosted provider.
+bool is_engine(const config::BackendRef& backend) {
+  return backend.provider.empty() || backend.provider == "vllm";
+}
+
 HealthSettings health_settings(const config::Health& health, const config::Model* model,
                                const config::BackendRef& backend) {
   HealthSettings settings;
@@ -41,11 +46,6 @@ HealthSettings health_settings(const config::Health& health, const config::Model
   if (own.base_ejection_time) settings.ejection_time = *own.base_ejection_time;
   if (own.max_ejection_percent) settings.ejected_percent_max = *own.max_ejection_percent;
   return settings;
-}
-
-// An engine of our own kind, and no hosted provider.
-bool is_engine(const config::BackendRef& backend) {
-  return backend.provider.empty() || backend.provider == "vllm";
 }
 
 template <class Map>
