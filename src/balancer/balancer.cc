@@ -115,7 +115,8 @@ void Balancer::look_up_prefixes(const exchange::Candidate& candidate, std::size_
   if (chain.empty()) return;
   context.set->prefixes()->match(chain, cache_salt(candidate), matches_);
   for (Option& option : options_) {
-    if (option.candidate != &candidate || option.exact) continue;
+    const bool told = option.source != exchange::CacheSource::kEstimate;
+    if (option.candidate != &candidate || told) continue;
     const std::uint32_t blocks = matches_.blocks(option.endpoint().cache().slot());
     option.cached_tokens =
         static_cast<std::int64_t>(index::blocks_bytes(blocks)) / index::kBytesPerToken;
@@ -171,7 +172,7 @@ Pick Balancer::take(const Option& option, const Context& context, const Policy& 
   pick.policy = policy.name();
   pick.prompt_tokens = context.prefill_tokens;
   pick.cached_tokens = option.cached_tokens;
-  pick.exact = option.exact;
+  pick.cache_source = option.source;
   const std::int64_t missing =
       std::max<std::int64_t>(0, context.prefill_tokens - option.cached_tokens);
   pick.in_flight = discovery::InFlight(

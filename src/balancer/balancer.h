@@ -43,8 +43,8 @@ struct Pick {
   std::string_view policy;         // static name, for headers and metrics
   std::int64_t prompt_tokens = 0;  // as estimated
   std::int64_t cached_tokens =
-      0;               // of them, believed to be in the replica's cache; 0 if nobody asked
-  bool exact = false;  // the engine says so itself
+      0;  // of them, believed to be in the replica's cache; 0 if nobody asked
+  exchange::CacheSource cache_source = exchange::CacheSource::kEstimate;  // of cached_tokens
 };
 
 // The policy's word in configuration, headers and metrics.

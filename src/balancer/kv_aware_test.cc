@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <memory>
 #include <set>
 
 #include "balancer/test_fleet.h"
@@ -65,7 +67,7 @@ TEST_P(KvAwareTest, GoesWhereMostOfThePromptIs) {
   for (int i = 0; i < 5; ++i) {
     const auto chosen = pick(ids(0, 2000));
     EXPECT_EQ(host_of(chosen), "c");
-    EXPECT_TRUE(chosen.exact);
+    EXPECT_EQ(chosen.cache_source, exchange::CacheSource::kKvEvents);
   }
 }
 
@@ -109,6 +111,135 @@ INSTANTIATE_TEST_SUITE_P(Policies, KvAwareTest,
                                          config::BalancerPolicy::kAuto),
                          [](const auto& which) { return std::string(policy_name(which.param)); });
 
+constexpr std::uint32_t kChunk = 64;
+
+// Engines that publish no events, each with an LMCache.
+class LmcacheTest : public testing::TestWithParam<config::BalancerPolicy> {
+ protected:
+  LmcacheTest() : fleet(GetParam()) {
+    fleet.config().own.lmcache.enabled = true;
+    fleet.config().own.lmcache.chunk_tokens = kChunk;
+    fleet.config().own.lmcache.hash_seed = "42";
+    fleet.add("m", {{"a", 1}, {"b", 1}, {"c", 1}});
+    std::map<std::string, std::shared_ptr<index::ChunkCache>> by_url;
+    for (const char* host : {"a", "b", "c"}) {
+      caches[host] = std::make_shared<index::ChunkCache>(fleet.set->kv_index()->add_engine());
+      by_url[fleet.endpoint(host).url()] = caches[host];
+    }
+    fleet.table.place_chunks(by_url);
+    fleet.set = fleet.table.current();
+  }
+  void store(const std::string& host, const std::vector<std::uint32_t>& tokens,
+             std::size_t tier = 1, std::size_t scheme = 0) {
+    std::vector<std::uint64_t> names;
+    index::chunk_names(fleet.set->chunk_schemes()[scheme], tokens, kChunk, names);
+    caches[host]->store(names, tier);
+  }
+  Pick pick(const std::vector<std::uint32_t>& tokens) {
+    prompt_.source = exchange::TokenSource::kEngine;
+    prompt_.ids = std::make_shared<const std::vector<std::uint32_t>>(tokens);
+    auto context = fleet.context();
+    context.tokens = &prompt_;
+    context.prefill_tokens = static_cast<std::int64_t>(tokens.size());
+    candidates_ = fleet.candidates({"m"});
+    auto pick = fleet.balancer.pick(candidates_, context, {});
+    EXPECT_TRUE(pick.has_value());
+    return *std::move(pick);
+  }
+
+  TestFleet fleet;
+  std::map<std::string, std::shared_ptr<index::ChunkCache>> caches;
+  exchange::PromptTokens prompt_;
+  std::vector<exchange::Candidate> candidates_;
+};
+
+TEST_P(LmcacheTest, GoesWhereMostOfThePromptIs) {
+  store("b", ids(0, 320));
+  store("c", ids(0, 1600));
+  for (int i = 0; i < 5; ++i) {
+    const auto chosen = pick(ids(0, 2000));
+    EXPECT_EQ(host_of(chosen), "c");
+    EXPECT_EQ(chosen.cache_source, exchange::CacheSource::kLmcache);
+  }
+  caches["c"]->clear(1);
+  store("b", ids(0, 640));
+  EXPECT_EQ(host_of(pick(ids(0, 640))), "b");
+}
+
+TEST_P(LmcacheTest, PlacesCountForWhatTheyAreWorth) {
+  store("a", ids(0, 1600), 2);
+  store("b", ids(0, 1600), 1);
+  const auto chosen = pick(ids(0, 1600));
+  EXPECT_EQ(host_of(chosen), "b");
+  EXPECT_EQ(chosen.cached_tokens, 1280);
+}
+
+TEST_P(LmcacheTest, EnginesMayNameTheirChunksByDifferentSchemes) {
+  store("a", ids(0, 320), 1, 0);
+  store("b", ids(0, 1600), 1, 3);
+  EXPECT_EQ(host_of(pick(ids(0, 1600))), "b");
+  EXPECT_EQ(caches["a"]->scheme(), 0U);
+  EXPECT_EQ(caches["b"]->scheme(), 3U);
+  EXPECT_FALSE(caches["c"]->scheme());
+}
+
+TEST_P(LmcacheTest, ABurstOfEqualPromptsGoesToOneEngine) {
+  for (const char* host : {"a", "b", "c"}) store(host, ids(500'000, kChunk));
+  pick(ids(500'000, kChunk));
+  std::set<std::string> hosts;
+  for (int i = 0; i < 6; ++i) hosts.insert(host_of(pick(ids(7000, 4096))));
+  EXPECT_EQ(hosts.size(), 1U);
+}
+
+TEST_P(LmcacheTest, OfPromptsShorterThanAChunkItKnowsNothing) {
+  store("b", ids(0, 1600));
+  EXPECT_EQ(pick(ids(0, kChunk)).cache_source, exchange::CacheSource::kLmcache);
+  EXPECT_EQ(pick(ids(0, kChunk - 1)).cache_source, exchange::CacheSource::kEstimate);
+}
+
+INSTANTIATE_TEST_SUITE_P(Policies, LmcacheTest,
+                         testing::Values(config::BalancerPolicy::kKvAware,
+                                         config::BalancerPolicy::kAuto),
+                         [](const auto& which) { return std::string(policy_name(which.param)); });
+
+// What the GPU holds is in full, what only LMCache holds at its worth.
+TEST(KvAware, EventsAndLmcacheAddUp) {
+  TestFleet fleet(config::BalancerPolicy::kKvAware);
+  fleet.config().own.kv_events.enabled = true;
+  fleet.config().own.lmcache.enabled = true;
+  fleet.config().own.lmcache.chunk_tokens = kChunk;
+  fleet.add("m", {{"a", 1}, {"b", 1}});
+  auto& blocks = *fleet.endpoint("a").kv().front();
+  blocks.set_known();
+  std::vector<std::uint64_t> names(10);
+  for (std::size_t i = 0; i < names.size(); ++i) names[i] = i + 1;
+  blocks.store({.blocks = names,
+                .parent = std::nullopt,
+                .tokens = ids(0, 160),
+                .block_tokens = kBlock,
+                .adapter = {},
+                .cache_salt = {},
+                .extras = {},
+                .tier = 0});
+  const auto cache = std::make_shared<index::ChunkCache>(fleet.set->kv_index()->add_engine());
+  index::chunk_names(fleet.set->chunk_schemes()[0], ids(0, 640), kChunk, names);
+  cache->store(names, 1);
+  fleet.table.place_chunks({{fleet.endpoint("a").url(), cache}});
+  fleet.set = fleet.table.current();
+  exchange::PromptTokens prompt;
+  prompt.source = exchange::TokenSource::kEngine;
+  prompt.ids = std::make_shared<const std::vector<std::uint32_t>>(ids(0, 1000));
+  auto context = fleet.context();
+  context.tokens = &prompt;
+  context.prefill_tokens = 1000;
+  const auto candidates = fleet.candidates({"m"});
+  const auto pick = fleet.balancer.pick(candidates, context, {});
+  ASSERT_TRUE(pick.has_value());
+  EXPECT_EQ(host_of(*pick), "a");
+  EXPECT_EQ(pick->cache_source, exchange::CacheSource::kKvEvents);
+  EXPECT_EQ(pick->cached_tokens, 160 + (640 - 160) * 8 / 10);
+}
+
 TEST(KvAware, WithoutTokenIdsGoesByTheEstimate) {
   TestFleet fleet(config::BalancerPolicy::kKvAware);
   fleet.config().own.kv_events.enabled = true;
@@ -125,7 +256,7 @@ TEST(KvAware, WithoutTokenIdsGoesByTheEstimate) {
   for (int i = 0; i < 4; ++i) {
     const auto pick = fleet.balancer.pick(candidates, context, {});
     ASSERT_TRUE(pick.has_value());
-    EXPECT_FALSE(pick->exact);
+    EXPECT_EQ(pick->cache_source, exchange::CacheSource::kEstimate);
     if (first.empty()) first = host_of(*pick);
     EXPECT_EQ(host_of(*pick), first);
   }

@@ -8,6 +8,8 @@
 namespace signalbox::balancer {
 namespace {
 
+using exchange::CacheSource;
+
 // From a pick to the engine's word that the blocks are stored: a queue and a prefill.
 constexpr std::chrono::seconds kPendingTime{10};
 
@@ -45,9 +47,7 @@ std::string_view kv_adapter(const exchange::Candidate& candidate, const discover
   return {};
 }
 
-void KvLookup::look_up(std::span<Option> options, const Context& context) {
-  index::KvIndex& index = *context.set->kv_index();
-  expire(index, context.now);
+void KvLookup::match_blocks(std::span<const Option> options, const Context& context) {
   sizes_.clear();
   for (const Option& option : options) {
     for (const auto& engine : option.endpoint().kv()) {
@@ -61,26 +61,48 @@ void KvLookup::look_up(std::span<Option> options, const Context& context) {
   const auto root = index::kv_root(kv_adapter(*first.candidate, *first.replica, *context.set),
                                    context.tokens->cache_salt);
   index::KvIndex::begin(matches_);
-  for (const std::uint32_t size : sizes_) index.match(*context.tokens->ids, root, size, matches_);
+  for (const std::uint32_t size : sizes_)
+    context.set->kv_index()->match(*context.tokens->ids, root, size, matches_);
+}
+
+void KvLookup::look_up(std::span<Option> options, const Context& context) {
+  expire(*context.set->kv_index(), context.now);
+  match_blocks(options, context);
+  chunks_.look_up(options, context);
   for (Option& option : options) {
-    const auto* engine = best_rank(option.endpoint(), matches_);
-    if (engine == nullptr) continue;
-    option.exact = true;
-    option.cached_tokens = worth(matches_.held((*engine)->slot()), context.set->kv_events());
+    index::KvHeld held;
+    const auto* engine = sizes_.empty() ? nullptr : best_rank(option.endpoint(), matches_);
+    if (engine != nullptr) {
+      option.source = CacheSource::kKvEvents;
+      held = matches_.held((*engine)->slot());
+    }
+    if (const auto chunks = chunks_.held(option, context)) {
+      if (engine == nullptr) option.source = CacheSource::kLmcache;
+      for (std::size_t tier = 0; tier < index::kKvTiers; ++tier)
+        held.tokens[tier] = std::max(held.tokens[tier], chunks->tokens[tier]);
+    }
+    if (option.source != CacheSource::kEstimate)
+      option.cached_tokens = worth(held, context.set->kv_events());
   }
 }
 
 void KvLookup::sent(const Option& option, const Context& context) {
+  if (const auto coming = chunks_.sent(option, context))
+    pend(coming->engine, coming->names, context);
   // With several block sizes the names at hand may be of another engine's.
-  if (!option.exact || sizes_.size() != 1 || pending_ >= limits::kKvPendingMax) return;
+  if (option.source != CacheSource::kKvEvents || sizes_.size() != 1) return;
   const auto* engine = best_rank(option.endpoint(), matches_);
   if (engine == nullptr) return;
   const std::size_t held = matches_.held((*engine)->slot()).tokens[0] / sizes_.front();
-  const auto names = matches_.names().subspan(std::min(held, matches_.names().size()));
-  if (names.empty()) return;
-  context.set->kv_index()->pend(names, (*engine)->slot());
+  pend(*engine, matches_.names().subspan(std::min(held, matches_.names().size())), context);
+}
+
+void KvLookup::pend(std::shared_ptr<index::KvEngine> engine, std::span<const std::uint64_t> names,
+                    const Context& context) {
+  if (names.empty() || pending_ >= limits::kKvPendingMax) return;
+  context.set->kv_index()->pend(names, engine->slot());
   pending_ += names.size();
-  sent_.push_back({context.now + kPendingTime, *engine, {names.begin(), names.end()}});
+  sent_.push_back({context.now + kPendingTime, std::move(engine), {names.begin(), names.end()}});
 }
 
 void KvLookup::expire(index::KvIndex& index, TimePoint now) {

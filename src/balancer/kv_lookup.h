@@ -1,12 +1,14 @@
-// What the engines of some options hold of a prompt, as they say themselves: fills Option::cached_tokens and Option::exact
-// where that is known. One per core; allocates nothing in steady state. Prompts that were sent lately and are not stored
-// yet count as held (KvIndex::pend), for kPendingTime or until kKvPendingMax blocks are pending.
+// What the engines of some options hold of a prompt, as they (KV events) or their LMCache say: fills Option::cached_tokens
+// and Option::source where that is known. Where both speak, each tier counts what the better informed says of it. One per
+// core; allocates nothing in steady state. Prompts that were sent lately and are not stored yet count as held
+// (KvIndex::pend), for kPendingTime or until kKvPendingMax blocks are pending.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <vector>
 
+#include "balancer/chunk_lookup.h"
 #include "balancer/policy.h"
 #include "index/kv_index.h"
 
@@ -30,8 +32,12 @@ class KvLookup {
     std::shared_ptr<index::KvEngine> engine;
     std::vector<std::uint64_t> names;
   };
+  void match_blocks(std::span<const Option> options, const Context& context);
+  void pend(std::shared_ptr<index::KvEngine> engine, std::span<const std::uint64_t> names,
+            const Context& context);
   void expire(index::KvIndex& index, TimePoint now);
 
+  ChunkLookup chunks_;
   index::KvMatches matches_;
   std::vector<std::uint32_t> sizes_;  // of blocks, in the last look_up()
   std::deque<Sent> sent_;

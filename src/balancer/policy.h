@@ -29,7 +29,7 @@ struct Option {
   // Tokens of the prompt that the engine is believed to hold, those of lower tiers counting for what they are worth; 0
   // unless the policy wants_prefix().
   std::int64_t cached_tokens = 0;
-  bool exact = false;  // the engine says so itself (KV events); else it is an estimate
+  exchange::CacheSource source = exchange::CacheSource::kEstimate;  // of cached_tokens
   int weight() const { return replica->weight(); }
   const discovery::Endpoint& endpoint() const { return *replica->endpoint; }
 };

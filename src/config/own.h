@@ -154,6 +154,22 @@ struct KvEvents {
   bool operator==(const KvEvents&) const = default;
 };
 
+// signalbox.lmcache: the controller that LMCache's workers report to (LMCACHE_CONTROLLER_*_URL of engines).
+struct Lmcache {
+  bool enabled = false;
+  std::string pull = "tcp://*:9000";   // what needs no answer
+  std::string reply = "tcp://*:9001";  // registration and questions; empty: not open
+  std::string heartbeat =
+      "tcp://*:9002";           // empty: workers send none (before 0.5 they do, to `pull`)
+  std::string advertised_host;  // for heartbeats; empty: the own address towards each worker
+  milliseconds worker_timeout{30'000};  // without a heartbeat, of workers that send them
+  milliseconds check_interval{5000};
+  std::int64_t chunk_tokens = 256;  // chunk_size of the engines' LMCache
+  std::string hash_seed;            // PYTHONHASHSEED of the engines; empty: that of this process
+  std::map<std::string, std::string> engines;  // instance by backend name, host:port or host
+  bool operator==(const Lmcache&) const = default;
+};
+
 // How the blocks of a prompt get from the prefill engine to the decode engine.
 enum class KvTransfer {
   kNixl,    // kv_transfer_params of the prefill answer are handed to the decode engine
@@ -245,6 +261,7 @@ struct Own {
   Balancer balancer;
   EngineMetrics engine_metrics;
   KvEvents kv_events;
+  Lmcache lmcache;
   DisaggregatedPrefill disaggregated_prefill;
   Retry retry;
   Health health;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/environment.h"
 #include "base/limits.h"
 
 namespace signalbox::discovery {
@@ -14,11 +15,16 @@ std::string turns_key(const std::string& model, const config::BackendRef& backen
   return model + '\n' + url + '\n' + backend.name + '\n' + std::to_string(backend.weight);
 }
 
+// An engine of our own kind, and no hosted provider.
+bool is_engine(const config::BackendRef& backend) {
+  return backend.provider.empty() || backend.provider == "vllm";
+}
+
 HealthSettings health_settings(const config::Health& health, const config::Model* model,
                                const config::BackendRef& backend) {
   HealthSettings settings;
   // Hosted providers have no health path, and asking them every few seconds would be rude; ejection still applies.
-  settings.active = backend.provider.empty() || backend.provider == "vllm";
+  settings.active = is_engine(backend);
   settings.path = health.path;
   settings.interval = health.interval;
   settings.timeout = health.timeout;
@@ -106,6 +112,10 @@ const EndpointEntry* EndpointSet::find_endpoint(const Endpoint& endpoint) const 
   return at == entry_by_endpoint_.end() ? nullptr : &endpoints_[at->second];
 }
 
+bool EndpointSet::tells_blocks(const Replica& replica) const {
+  return !replica.endpoint->kv().empty() || (lmcache_.enabled && is_engine(replica.backend));
+}
+
 const EndpointEntry* EndpointSet::find_id(std::string_view id) const {
   const auto at = std::ranges::find_if(
       endpoints_, [&](const EndpointEntry& entry) { return entry.endpoint->id() == id; });
@@ -147,11 +157,13 @@ struct EndpointTable::Builder {
         set.entry_by_endpoint_.try_emplace(endpoint.get(), set.endpoints_.size());
     if (added) {
       const auto known = table.served_.find(url);
+      const auto chunks = table.chunks_.find(url);
       set.endpoints_.push_back({endpoint,
                                 health_settings(config.own.health, model, backend),
                                 backend,
                                 {},
-                                known == table.served_.end() ? nullptr : known->second});
+                                known == table.served_.end() ? nullptr : known->second,
+                                chunks == table.chunks_.end() ? nullptr : chunks->second});
     }
     return at->second;
   }
@@ -160,8 +172,7 @@ struct EndpointTable::Builder {
       const config::BackendRef& backend) const {
     std::vector<std::shared_ptr<index::KvEngine>> engines;
     const config::KvEvents& events = config.own.kv_events;
-    const bool publishes = backend.provider.empty() || backend.provider == "vllm";
-    if (!events.enabled || !publishes) return engines;
+    if (!events.enabled || !is_engine(backend)) return engines;
     const config::KvPublisher* own = find_backend(events.engines, backend);
     const int ranks = own != nullptr && own->data_parallel_ranks > 0 ? own->data_parallel_ranks
                                                                      : events.data_parallel_ranks;
@@ -204,6 +215,13 @@ std::shared_ptr<const EndpointSet> EndpointTable::publish(const config::Config& 
   set->prefixes_ = prefixes_;
   set->kv_index_ = kv_index_;
   set->kv_events_ = config.own.kv_events;
+  set->lmcache_ = config.own.lmcache;
+  if (set->lmcache_.enabled && !chunk_schemes_) {
+    const std::string& seed = set->lmcache_.hash_seed;
+    chunk_schemes_ = std::make_shared<const std::vector<index::ChunkScheme>>(
+        index::chunk_schemes(seed.empty() ? environment("PYTHONHASHSEED").value_or("") : seed));
+  }
+  if (set->lmcache_.enabled) set->chunk_schemes_ = chunk_schemes_;
   set->disaggregated_prefill_ = config.own.disaggregated_prefill;
   Builder builder{*this, config, *set};
   for (const Placement& placement : placements) builder.add(placement);
@@ -244,6 +262,18 @@ void EndpointTable::learn(const Endpoint& endpoint, ServedModels served) {
   served_[endpoint.url()] = news;
   auto set = std::make_shared<EndpointSet>(*current_);
   set->endpoints_[set->entry_by_endpoint_.at(&endpoint)].served = std::move(news);
+  adopt(std::move(set));
+}
+
+void EndpointTable::place_chunks(std::map<std::string, std::shared_ptr<index::ChunkCache>> by_url) {
+  const std::scoped_lock lock(mutex_);
+  if (chunks_ == by_url) return;
+  chunks_ = std::move(by_url);
+  auto set = std::make_shared<EndpointSet>(*current_);
+  for (EndpointEntry& entry : set->endpoints_) {
+    const auto found = chunks_.find(entry.endpoint->url());
+    entry.chunks = found == chunks_.end() ? nullptr : found->second;
+  }
   adopt(std::move(set));
 }
 

@@ -21,6 +21,7 @@
 #include "discovery/discovery.h"
 #include "discovery/endpoint.h"
 #include "discovery/served_models.h"
+#include "index/chunk_cache.h"
 #include "index/kv_index.h"
 #include "index/prefix_index.h"
 
@@ -98,6 +99,7 @@ struct EndpointEntry {
   config::BackendRef backend;       // the first one that names it: credentials for probes
   std::vector<std::size_t> groups;  // indices of the groups it is in, each once
   std::shared_ptr<const ServedModels> served;  // nullptr: not known
+  std::shared_ptr<index::ChunkCache> chunks;   // its LMCache's; nullptr: none has registered
 };
 
 // The policy that a model's replicas are chosen by: its own under signalbox.balancer.models, else what its
@@ -121,6 +123,14 @@ class EndpointSet {
   const config::DisaggregatedPrefill& disaggregated_prefill() const {
     return disaggregated_prefill_;
   }
+  const config::Lmcache& lmcache() const { return lmcache_; }
+  // By which LMCache may name its chunks; empty where its controller is off.
+  std::span<const index::ChunkScheme> chunk_schemes() const {
+    return chunk_schemes_ ? std::span<const index::ChunkScheme>(*chunk_schemes_)
+                          : std::span<const index::ChunkScheme>();
+  }
+  // Whether the engine tells, or may tell, what it holds, so that the ids of its prompts are worth asking for.
+  bool tells_blocks(const Replica& replica) const;
   index::KvIndex* kv_index() const { return kv_index_.get(); }
   // Of the table, shared by all its sets. Never nullptr in a set that a table published.
   index::PrefixIndex* prefixes() const { return prefixes_.get(); }
@@ -143,6 +153,8 @@ class EndpointSet {
   config::EngineMetrics engine_metrics_;
   Duration slow_start_{};
   config::KvEvents kv_events_;
+  config::Lmcache lmcache_;
+  std::shared_ptr<const std::vector<index::ChunkScheme>> chunk_schemes_;
   config::DisaggregatedPrefill disaggregated_prefill_;
   std::shared_ptr<index::KvIndex> kv_index_;
   std::shared_ptr<index::PrefixIndex> prefixes_;
@@ -173,6 +185,10 @@ class EndpointTable {
   // What an engine said about its models; publishes a new set if that is news.
   void learn(const Endpoint& endpoint, ServedModels served);
 
+  // What the LMCache of engines holds, by the engine's URL; publishes a new set if that is news. Engines that are not named
+  // have none.
+  void place_chunks(std::map<std::string, std::shared_ptr<index::ChunkCache>> by_url);
+
   // Result of one request. `eject_after` failures in a row, or one failed trial, eject the endpoint for a time that
   // doubles up to limits::kEjectionGrowthMax times the first, unless that would leave a model with
   // several replicas without a usable one, or eject more than the allowed share. The share does not protect what
@@ -199,6 +215,9 @@ class EndpointTable {
   std::map<std::string, std::shared_ptr<Turns>> turns_;         // by model, URL, name and weight
   std::map<std::string, std::shared_ptr<Rotation>> rotations_;  // by model
   std::map<std::string, std::shared_ptr<const ServedModels>> served_;  // by URL
+  std::map<std::string, std::shared_ptr<index::ChunkCache>> chunks_;   // by URL
+  // Of the first configuration with LMCache: caches know their scheme by its place in the list.
+  std::shared_ptr<const std::vector<index::ChunkScheme>> chunk_schemes_;
   std::shared_ptr<const EndpointSet> current_;
   std::atomic<std::uint64_t> version_{0};
   std::mutex ejection_mutex_;  // one ejection at a time, so that the floor holds exactly

@@ -48,11 +48,12 @@ struct ClientRequest {
   std::string span_id;                // ours, 16 hex digits
   std::optional<bool> trace_sampled;  // the caller's decision; nothing: ours to take
   std::string method;
-  std::string path;           // without query
-  std::string query;          // without '?'
-  http::Headers headers;      // internal headers already stripped
-  std::string body;           // whole body, decoded from chunks
-  std::string handed_on;      // what a Signalbox before us says it knows; nobody has looked at its signature
+  std::string path;       // without query
+  std::string query;      // without '?'
+  http::Headers headers;  // internal headers already stripped
+  std::string body;       // whole body, decoded from chunks
+  std::string
+      handed_on;  // what a Signalbox before us says it knows; nobody has looked at its signature
   std::string peer_address;   // IP literal
   bool peer_trusted = false;  // identity headers count
   TimePoint received_at;
@@ -192,12 +193,19 @@ struct HandedOn {
   bool operator==(const HandedOn&) const = default;
 };
 
+// Who says what an engine holds of a prompt.
+enum class CacheSource : std::uint8_t {
+  kEstimate,  // what was sent to it
+  kKvEvents,  // itself
+  kLmcache,   // its LMCache, which does not know what the GPU's cache holds
+};
+
 // Written by balancer/, anew for each attempt: how its replica was chosen.
 struct Route {
   std::string_view policy;         // static name; empty before the first choice
   std::int64_t prompt_tokens = 0;  // estimate
   std::int64_t cached_tokens = 0;  // of them, believed to be in the replica's cache
-  bool exact = false;              // these are the engine's own figures (KV events)
+  CacheSource cache_source = CacheSource::kEstimate;  // of cached_tokens
 };
 
 enum class ResponsePath : std::uint8_t {

@@ -26,6 +26,10 @@ std::uint8_t up_to(std::size_t tier) {
 // States are chained, names are looked up: the finaliser spreads neighbours over shards and buckets.
 std::uint64_t name_of(KvState state) { return mix64(state); }
 
+// Chunks of LMCache have states of their own, so that none is taken for a block of token ids.
+constexpr std::uint64_t kNamedMix = 0xd1b54a32d192ed03ULL;
+KvState state_of_named(std::uint64_t name) { return mix64(name) ^ kNamedMix; }
+
 KvState step(KvState state, std::uint64_t value) {
   return std::rotl((state ^ value) * kMultiplier, kRotation);
 }
@@ -109,6 +113,13 @@ KvEngine::Outcome KvEngine::store(const Stored& stored) {
   return outcome;
 }
 
+std::size_t KvEngine::store_named(std::span<const std::uint64_t> names, std::size_t tier) {
+  if (slot_ == KvIndex::kNoSlot) return names.size();
+  std::size_t full = 0;
+  for (const std::uint64_t name : names) full += add(name, state_of_named(name), tier) ? 0 : 1;
+  return full;
+}
+
 void KvEngine::remove(std::span<const std::uint64_t> blocks, std::size_t tier) {
   for (const std::uint64_t name : blocks) {
     const auto found = blocks_.find(name);
@@ -119,6 +130,24 @@ void KvEngine::remove(std::span<const std::uint64_t> blocks, std::size_t tier) {
     if (block.tiers == 0) blocks_.erase(found);
   }
   count_.store(blocks_.size(), std::memory_order_relaxed);
+}
+
+void KvEngine::clear(std::size_t tier) {
+  for (auto at = blocks_.begin(); at != blocks_.end();) {
+    Block& block = at->second;
+    if ((block.tiers & bit_of(tier)) != 0) {
+      index_->erase(name_of(block.state), slot_, bit_of(tier));
+      block.tiers &= static_cast<std::uint8_t>(~bit_of(tier));
+    }
+    at = block.tiers == 0 ? blocks_.erase(at) : std::next(at);
+  }
+  count_.store(blocks_.size(), std::memory_order_relaxed);
+}
+
+std::optional<std::size_t> KvEngine::tier_of(std::uint64_t block) const {
+  const auto found = blocks_.find(block);
+  if (found == blocks_.end()) return std::nullopt;
+  return static_cast<std::size_t>(std::countr_zero(found->second.tiers));
 }
 
 void KvEngine::clear() {
@@ -224,10 +253,16 @@ std::uint32_t KvIndex::probe(std::uint64_t name, std::uint8_t tiers, std::size_t
   return holders;
 }
 
-void KvIndex::match_tier(std::size_t tier, std::uint32_t block_tokens, KvMatches& out) const {
-  probe_by_halves(out.names_.size(), [&](std::uint32_t i) {
-    return probe(out.names_[i], up_to(tier), tier, (i + 1) * block_tokens, out);
-  });
+void KvIndex::match_names(std::uint32_t block_tokens, std::uint32_t prompt_tokens,
+                          KvMatches& out) const {
+  const std::uint32_t used = lower_tiers_.load(std::memory_order_relaxed) | bit_of(0);
+  for (std::size_t tier = 0; tier < kKvTiers; ++tier) {
+    if ((used & bit_of(tier)) == 0) continue;
+    probe_by_halves(out.names_.size(), [&](std::uint32_t i) {
+      const std::uint32_t end = std::min((i + 1) * block_tokens, prompt_tokens);
+      return probe(out.names_[i], up_to(tier), tier, end, out);
+    });
+  }
 }
 
 void KvIndex::match(std::span<const std::uint32_t> tokens, KvState root, std::uint32_t block_tokens,
@@ -239,11 +274,29 @@ void KvIndex::match(std::span<const std::uint32_t> tokens, KvState root, std::ui
     state = kv_extend(state, tokens.subspan(at, block_tokens));
     out.names_.push_back(name_of(state));
   }
-  if (out.names_.empty()) return;
-  const std::uint32_t lower = lower_tiers_.load(std::memory_order_relaxed);
-  match_tier(0, block_tokens, out);
-  for (std::size_t tier = 1; tier < kKvTiers; ++tier)
-    if ((lower & bit_of(tier)) != 0) match_tier(tier, block_tokens, out);
+  match_names(block_tokens, static_cast<std::uint32_t>(tokens.size()), out);
+}
+
+void KvIndex::match_named(std::span<const std::uint64_t> names, std::uint32_t chunk_tokens,
+                          std::uint32_t prompt_tokens, KvMatches& out) const {
+  out.names_.clear();
+  for (const std::uint64_t name : names) out.names_.push_back(name_of(state_of_named(name)));
+  match_names(chunk_tokens, prompt_tokens, out);
+}
+
+bool KvIndex::holds_named(std::uint64_t name, std::uint16_t slot) const {
+  const std::uint64_t entry_name = name_of(state_of_named(name));
+  const Shard& home = shard(entry_name);
+  const std::scoped_lock lock(home.mutex);
+  if (home.buckets.empty()) return false;
+  std::uint32_t at = home.buckets[(entry_name / kShards) & (home.buckets.size() - 1)];
+  for (; at != kEnd; at = home.entries[at].next) {
+    const Entry& entry = home.entries[at];
+    // Of a chunk that is only expected there, nobody has said anything.
+    if (entry.name == entry_name && entry.slot == slot && (entry.tiers & ~kPending) != 0)
+      return true;
+  }
+  return false;
 }
 
 void KvIndex::pend(std::span<const std::uint64_t> names, std::uint16_t slot) {

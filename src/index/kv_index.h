@@ -50,7 +50,7 @@ struct KvHeld {
 class KvMatches {
  public:
   KvHeld held(std::uint16_t slot) const { return slot < held_.size() ? held_[slot] : KvHeld{}; }
-  // Names of the prompt's blocks, of the last block size that was asked for.
+  // Names of the prompt's blocks in the index, of the last match.
   std::span<const std::uint64_t> names() const { return names_; }
 
  private:
@@ -94,9 +94,15 @@ class KvEngine {
     std::size_t full = 0;     // blocks over the bounds
   };
   Outcome store(const Stored& stored);
+  // Blocks whose names mean the same everywhere, so that their tokens need not be told: chunks of LMCache
+  // (index/chunk_hash.h). An engine has either these or the ones above. Returns how many were over the bounds.
+  std::size_t store_named(std::span<const std::uint64_t> names, std::size_t tier);
   void remove(std::span<const std::uint64_t> blocks, std::size_t tier);
-  // It holds nothing any more.
+  // It holds nothing any more, in one tier or in all.
+  void clear(std::size_t tier);
   void clear();
+  // Of the thread that stores: the best tier that a block lies in.
+  std::optional<std::size_t> tier_of(std::uint64_t block) const;
   // From any thread: what is known may be wrong (the engine was found dead) until the next clear().
   void forget() { known_.store(false, std::memory_order_relaxed); }
   void set_known() { known_.store(true, std::memory_order_relaxed); }
@@ -136,6 +142,11 @@ class KvIndex : public std::enable_shared_from_this<KvIndex> {
   // ask once for each size. The results of several calls add up in `out` after one begin().
   void match(std::span<const std::uint32_t> tokens, KvState root, std::uint32_t block_tokens,
              KvMatches& out) const;
+  // The same for chunks of LMCache by name, each of `chunk_tokens` but the last, which ends with the prompt.
+  void match_named(std::span<const std::uint64_t> names, std::uint32_t chunk_tokens,
+                   std::uint32_t prompt_tokens, KvMatches& out) const;
+  // Whether that engine holds that chunk of LMCache.
+  bool holds_named(std::uint64_t name, std::uint16_t slot) const;
   static void begin(KvMatches& out) { out.clear(); }
   // Blocks that an engine is about to compute count as held from here to unpend(). From any thread.
   void pend(std::span<const std::uint64_t> names, std::uint16_t slot);
@@ -169,7 +180,7 @@ class KvIndex : public std::enable_shared_from_this<KvIndex> {
   // Engines that hold the block in one of `tiers`, each raised to `tokens`.
   std::uint32_t probe(std::uint64_t name, std::uint8_t tiers, std::size_t tier,
                       std::uint32_t tokens, KvMatches& out) const;
-  void match_tier(std::size_t tier, std::uint32_t block_tokens, KvMatches& out) const;
+  void match_names(std::uint32_t block_tokens, std::uint32_t prompt_tokens, KvMatches& out) const;
   static void grow(Shard& shard);
   void give_back(std::uint16_t slot);
 

@@ -249,6 +249,11 @@ MsgpackWriter& MsgpackWriter::number(double value) {
   return *this;
 }
 
+MsgpackWriter& MsgpackWriter::boolean(bool value) {
+  out_ += static_cast<char>(value ? kTrue : kFalse);
+  return *this;
+}
+
 MsgpackWriter& MsgpackWriter::nil() {
   out_ += static_cast<char>(kNil);
   return *this;

@@ -1,6 +1,7 @@
-// MessagePack, as much of it as KV events need (https://github.com/msgpack/msgpack/blob/master/spec.md): a pull reader
-// over bytes that stay where they are, and a writer. The reader trusts nothing: a value that ends behind the bytes, or has
-// another type than asked for, yields nothing, and every later read then yields nothing too. No allocation.
+// MessagePack (https://github.com/msgpack/msgpack/blob/master/spec.md), as much of it as KV events and LMCache's messages
+// need: a pull reader over bytes that stay where they are, and a writer. The reader trusts nothing: a value that ends behind
+// the bytes, or has another type than asked for, yields nothing, and every later read then yields nothing too. No
+// allocation.
 #pragma once
 
 #include <cstdint>
@@ -56,6 +57,7 @@ class MsgpackWriter {
   MsgpackWriter& binary(std::string_view bytes);
   MsgpackWriter& integer(std::uint64_t value);
   MsgpackWriter& number(double value);
+  MsgpackWriter& boolean(bool value);
   MsgpackWriter& nil();
 
  private:

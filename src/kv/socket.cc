@@ -45,7 +45,11 @@ Socket::Socket(void* context, int type) : socket_(zmq_socket(context, type)) {
   set(ZMQ_HEARTBEAT_TIMEOUT, kSilenceMs);
   set(ZMQ_RECONNECT_IVL, kReconnectMs);
   set(ZMQ_RECONNECT_IVL_MAX, kReconnectMaxMs);
-  const auto bytes_max = static_cast<std::int64_t>(limits::kKvMessageBytesMax);
+  set_message_bytes_max(limits::kKvMessageBytesMax);
+}
+
+void Socket::set_message_bytes_max(std::size_t bytes) {
+  const auto bytes_max = static_cast<std::int64_t>(bytes);
   zmq_setsockopt(get(), ZMQ_MAXMSGSIZE, &bytes_max, sizeof bytes_max);
 }
 
@@ -61,7 +65,16 @@ Result<std::string> Socket::bind(const std::string& endpoint) {
   std::array<char, 256> bound{};
   std::size_t size = bound.size();
   zmq_getsockopt(get(), ZMQ_LAST_ENDPOINT, bound.data(), &size);
-  return std::string(bound.data());
+  std::string text = bound.data();
+  // IPv4 in IPv6 is told as IPv4, which peers without IPv6 understand.
+  constexpr std::string_view kMapped = "[::ffff:";
+  const auto mapped = text.find(kMapped);
+  const auto end = text.find(']');
+  if (mapped != std::string::npos && end != std::string::npos) {
+    text.erase(end, 1);
+    text.erase(mapped, kMapped.size());
+  }
+  return text;
 }
 
 void Socket::subscribe(const std::string& topic) {

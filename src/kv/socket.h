@@ -30,6 +30,8 @@ class Socket {
   bool open() const { return socket_ != nullptr; }
   void* get() const { return socket_.get(); }
   void set(int option, int value);
+  // Of one frame that is received; kKvMessageBytesMax unless set. A peer that sends more is disconnected.
+  void set_message_bytes_max(std::size_t bytes);
   // Errors: kIo, the message names the endpoint.
   Result<void> connect(const std::string& endpoint);
   // A port of 0 or * lets the system choose. Returns the endpoint bound to. Errors: kIo.

@@ -107,7 +107,7 @@ upstream::Choose Pipeline::chooser(Flow& flow, const discovery::EndpointSet& set
                                          : balancer_.pick(exchange.candidates, context,
                                                           all_but(*flow.pinned, set, excluded));
     SBX_TRY(auto pick, std::move(picked));
-    exchange.route = {pick.policy, pick.prompt_tokens, pick.cached_tokens, pick.exact};
+    exchange.route = {pick.policy, pick.prompt_tokens, pick.cached_tokens, pick.cache_source};
     log_routing(exchange.client, session, *pick.replica->endpoint);
     upstream::Choice choice;
     choice.candidate = pick.candidate;

@@ -113,7 +113,8 @@ Control::Control(Services& services, Loader& loader)
                  return probe(&clients_, std::move(target), want_body, cancel);
                }),
       kv_feed_(services.instruments),
-      agreement_(*loop_, clients_, services.instruments) {
+      agreement_(*loop_, clients_, services.instruments),
+      lmcache_feed_(services.endpoints, services.instruments) {
   signals_ = net::watch_signals(*loop_, [this](bool terminate) {
     if (terminate) {
       loop_->stop();
@@ -241,6 +242,7 @@ void Control::apply_snapshot() {
   const auto set = services_.endpoints.current();
   health_.apply(*set);
   kv_feed_.apply(*set);
+  lmcache_feed_.apply(*set);
 }
 
 void Control::send_spans(std::string body, std::function<void(bool)> done) {

@@ -8,6 +8,7 @@
 
 #include "discovery/health.h"
 #include "discovery/kv_feed.h"
+#include "discovery/lmcache_feed.h"
 #include "discovery/scraper.h"
 #include "discovery/sources.h"
 #include "http/client.h"
@@ -35,6 +36,8 @@ class Control {
 
   // Until SIGTERM or SIGINT. SIGHUP, and a change of the configuration file, reload.
   void run();
+  // Where LMCache's workers connect to; see LmcacheFeed::addresses().
+  std::vector<std::string> lmcache_addresses() const { return lmcache_feed_.addresses(); }
   // Sends what telemetry still holds. After run(), when the cores have ended.
   void finish();
 
@@ -64,6 +67,7 @@ class Control {
   discovery::Scraper scraper_;
   discovery::KvFeed kv_feed_;
   upstream::AgreementChecker agreement_;
+  discovery::LmcacheFeed lmcache_feed_;
   std::unique_ptr<telemetry::OtlpExporter> exporter_;
   std::string trace_url_;
   std::unique_ptr<net::SignalWatch> signals_;

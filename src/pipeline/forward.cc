@@ -41,7 +41,8 @@ bool generates_text(const exchange::Exchange& exchange) {
 }
 
 bool wants_token_ids(const exchange::Exchange& exchange, const discovery::EndpointSet& set) {
-  if (!set.kv_events().enabled || !generates_text(exchange)) return false;
+  const bool told = set.kv_events().enabled || set.lmcache().enabled;
+  if (!told || !generates_text(exchange)) return false;
   const auto* group = group_of(exchange, set);
   if (group == nullptr || group->replicas.size() < 2) return false;
   return group->policy == config::BalancerPolicy::kKvAware ||

@@ -155,7 +155,11 @@ void add_response_headers(const HeaderInputs& inputs, http::Headers& headers) {
     if (exchange.route.cached_tokens > 0)
       headers.add("x-signalbox-cached-tokens",
                   fmt::format("{}/{}", exchange.route.cached_tokens, exchange.route.prompt_tokens));
-    if (exchange.route.exact) headers.add("x-signalbox-cache-source", "kv-events");
+    using exchange::CacheSource;
+    if (exchange.route.cache_source != CacheSource::kEstimate) {
+      headers.add("x-signalbox-cache-source",
+                  exchange.route.cache_source == CacheSource::kKvEvents ? "kv-events" : "lmcache");
+    }
     for (const auto& attempt : exchange.attempts)
       if (attempt.prefill && attempt.status == 200)
         headers.add("x-signalbox-prefill-endpoint", attempt.endpoint_url);

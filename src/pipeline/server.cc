@@ -28,14 +28,21 @@ struct Ports {
 
 // The demo engines of this process, if any, as they are told to scripts.
 Result<void> write_ports_file(const std::string& path, const Ports& ports,
-                              const std::vector<std::uint16_t>& engines) {
+                              const std::vector<std::uint16_t>& engines,
+                              const std::vector<std::string>& lmcache) {
   std::string text;
   json::Writer out(text);
   out.begin_object().key("http").integer(ports.http).key("admin").integer(ports.admin);
   if (ports.extproc != 0) out.key("extproc").integer(ports.extproc);
   out.key("engines").begin_array();
   for (const auto port : engines) out.integer(port);
-  out.end_array().end_object();
+  out.end_array();
+  if (!lmcache.empty()) {
+    out.key("lmcache").begin_array();
+    for (const auto& address : lmcache) out.string(address);
+    out.end_array();
+  }
+  out.end_object();
   // Written aside and moved, so that a reader never sees half a file.
   const std::string aside = path + ".new";
   std::ofstream file(aside);
@@ -86,7 +93,8 @@ class Server {
     for (auto& core : cores_) core->start();
     if (office_) office_->start();
     if (!options_.ports_file.empty()) {
-      SBX_CHECK_OK(write_ports_file(options_.ports_file, ports_, loader_.engines().ports()));
+      SBX_CHECK_OK(write_ports_file(options_.ports_file, ports_, loader_.engines().ports(),
+                                    control_->lmcache_addresses()));
     }
     log::info("HTTP on port {}, metrics on port {}, {} I/O threads", ports_.http, ports_.admin,
               cores_.size());

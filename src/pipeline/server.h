@@ -23,7 +23,8 @@ struct ServerOptions {
   std::optional<std::string> extproc_address;
   std::optional<bool> extproc_secure;  // TLS; without files, with a certificate made at start
   std::string extproc_certificate_directory;  // tls.crt and tls.key
-  std::string ports_file;  // where to write {"http":N,"admin":N,"engines":[N,...]} once listening
+  std::string
+      ports_file;  // where to write {"http":N,"admin":N,"engines":[N,...],...} once listening
   std::string encoder_directory;  // overrides
   std::string models_directory;
   std::string version;

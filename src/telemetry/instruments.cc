@@ -176,6 +176,17 @@ Instruments::Instruments(Registry& r)
                                    {"engine", "reason"})),
       kv_blocks(
           r.gauges("signalbox_kv_blocks", "Blocks that an engine says it holds.", {"engine"})),
+      lmcache_instances(r.gauges("signalbox_lmcache_instances",
+                                 "LMCache instances: registered, placed (their engine is known), "
+                                 "understood (their names of chunks are known).",
+                                 {"state"})),
+      lmcache_chunks(r.gauges("signalbox_lmcache_chunks",
+                              "Chunks that an LMCache instance says it holds.", {"instance"})),
+      lmcache_messages(r.counters("signalbox_lmcache_messages_total",
+                                  "Messages of LMCache's workers.", {"outcome"})),
+      lmcache_events(r.counters("signalbox_lmcache_events_total",
+                                "Lost operations, full syncs, silent workers and refused ones.",
+                                {"event"})),
       prompt_tokens_found(r.counters("signalbox_prompt_token_ids_total",
                                      "Requests whose token ids were wanted, by their source.",
                                      {"source"})),

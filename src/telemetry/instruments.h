@@ -116,6 +116,10 @@ struct Instruments {
   Family<Counter, 2>& kv_events;   // {engine, kind: "stored"|"removed"|"cleared"|"ignored"}
   Family<Counter, 2>& kv_blocks_dropped;    // {engine, reason: "orphan"|"full"}
   Family<Gauge, 1>& kv_blocks;              // {engine} blocks held, over all tiers
+  Family<Gauge, 1>& lmcache_instances;      // {state: "registered"|"placed"|"understood"}
+  Family<Gauge, 1>& lmcache_chunks;         // {instance} chunks held, over all tiers
+  Family<Counter, 1>& lmcache_messages;     // {outcome: "understood"|"not_understood"}
+  Family<Counter, 1>& lmcache_events;       // {event: "gap"|"sync_asked"|"sync_done"|...}
   Family<Counter, 1>& prompt_tokens_found;  // {source: "body"|"cache"|"engine"|"local"|"none"}
   Histogram& local_tokenize_latency;        // seconds of a core, rendering included
   Family<Counter, 2>& tokenizer_checks;  // {model, result: "agrees"|"partly"|"differs"|"no_answer"}

@@ -172,7 +172,7 @@ std::shared_ptr<TokenFinder::Call> TokenFinder::call_of(const exchange::Exchange
     const auto& endpoint = *replica.endpoint;
     const bool usable = endpoint.health() != discovery::Health::kUnhealthy &&
                         endpoint.service(loop_.now()) == discovery::Service::kOpen &&
-                        !endpoint.draining() && !endpoint.kv().empty();
+                        !endpoint.draining() && query.set->tells_blocks(replica);
     if (usable && (best == nullptr || endpoint.in_flight() < best->endpoint->in_flight()))
       best = &replica;
   }

@@ -107,7 +107,7 @@ test_e2e() {
   "$CACHE/venv/bin/python" -m pytest "${arguments[@]}" "$ROOT/test/e2e" </dev/null >&2
 }
 
-# Two real vLLM engines behind Signalbox; minutes of installation and 5 GB of disk, so never part of a plain run.
+# Two real vLLM engines behind Signalbox, and LMCache workers; minutes of installation and 5 GB of disk, so never part of a plain run.
 test_vllm() {
   test_part packages need_packages build test
   test_part encoder encoder_ready

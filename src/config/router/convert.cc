@@ -228,7 +228,7 @@ class Converter {
     }
     SBX_CHECK_OK(session(logic));
     config_.own.balancer.policy = policy_of(logic);
-    if (logic == "kvaware") kv_aware();
+    SBX_CHECK_OK(kv_aware(logic));
     if (logic.starts_with("disaggregated_prefill")) SBX_CHECK_OK(disaggregated(logic));
     if (given("max-instance-failover-reroute-attempts")) {
       const auto extra = flags_.integer("max-instance-failover-reroute-attempts");
@@ -264,13 +264,56 @@ class Converter {
     return BalancerPolicy::kAuto;
   }
 
-  // What LMCache's controller told the replaced router, engines say here themselves.
-  void kv_aware() {
-    config_.own.kv_events.enabled = true;
-    warn("routing-logic",
-         "kvaware goes by the KV events of the engines, on port 5557, in the place of LMCache's "
-         "controller; until they come, by estimates",
-         "start vLLM with --kv-events-config (docs/kv-aware.md)");
+  // As the replaced router: a socket on all addresses; without a port it is not open. A file of --config keeps its own.
+  Result<std::string> lmcache_socket(std::string_view flag, const std::string& own) {
+    if (given("config") && !given(flag)) return own;
+    if (flags_.text(flag).empty()) return std::string();
+    const auto port = flags_.integer(flag);
+    if (port < 1 || port > 65535) return bad(flag, "it is no port", "give one from 1 to 65535");
+    return fmt::format("tcp://*:{}", port);
+  }
+
+  Result<void> lmcache_times() {
+    auto& lmcache = config_.own.lmcache;
+    if (given("lmcache-worker-timeout")) {
+      SBX_CHECK_OK(positive("lmcache-worker-timeout"));
+      lmcache.worker_timeout = seconds_of("lmcache-worker-timeout");
+    }
+    if (!given("lmcache-health-check-interval")) return {};
+    if (flags_.integer("lmcache-health-check-interval") > 0) {
+      lmcache.check_interval = seconds_of("lmcache-health-check-interval");
+    } else {
+      lmcache.worker_timeout = std::chrono::hours(24);  // nobody is looked for there
+    }
+    return {};
+  }
+
+  // LMCache's controller, which the replaced router is with kvaware only; and what engines say themselves.
+  Result<void> kv_aware(const std::string& logic) {
+    const bool wanted = logic == "kvaware" || logic == "kv_aware";
+    const bool ports = given("lmcache-controller-port") || given("lmcache-controller-reply-port");
+    if (!wanted && !ports) return {};
+    if (!wanted && logic != "auto") {
+      warn("lmcache-controller-port",
+           fmt::format("--routing-logic {} does not ask what engines hold: no controller is opened",
+                       logic),
+           "use kvaware or auto");
+      return {};
+    }
+    auto& lmcache = config_.own.lmcache;
+    lmcache.enabled = true;
+    SBX_TRY(lmcache.pull, lmcache_socket("lmcache-controller-port", lmcache.pull));
+    SBX_TRY(lmcache.reply, lmcache_socket("lmcache-controller-reply-port", lmcache.reply));
+    SBX_TRY(lmcache.heartbeat,
+            lmcache_socket("lmcache-controller-heartbeat-port", lmcache.heartbeat));
+    SBX_CHECK_OK(lmcache_times());
+    if (wanted) config_.own.kv_events.enabled = true;
+    if (lmcache.reply.empty()) {
+      warn("lmcache-controller-reply-port",
+           "it is not open, and workers of LMCache 0.5 cannot register without it",
+           "give --lmcache-controller-reply-port and --lmcache-controller-heartbeat-port");
+    }
+    return {};
   }
 
   Result<void> disaggregated(const std::string& logic) {
@@ -350,10 +393,8 @@ class Converter {
   }
 
   void say_unsupported() {
-    for (const std::string_view flag :
-         {"callbacks", "sentry-dsn", "semantic-cache-model", "semantic-cache-dir",
-          "semantic-cache-threshold", "lmcache-controller-port", "lmcache-controller-reply-port",
-          "lmcache-controller-heartbeat-port"}) {
+    for (const std::string_view flag : {"callbacks", "sentry-dsn", "semantic-cache-model",
+                                        "semantic-cache-dir", "semantic-cache-threshold"}) {
       if (given(flag) && !flags_.text(flag).empty())
         warn(flag, "not supported yet: the flag has no effect");
     }

@@ -198,15 +198,42 @@ TEST(RouterFlags, FailoverIsObeyedAndOursWithoutIt) {
 }
 
 TEST(RouterFlags, WhatHasNoEffectIsSaidAloud) {
-  const auto converted =
-      convert(with({"--sentry-dsn", "x", "--callbacks", "a.b", "--feature-gates",
-                    "SemanticCache=true,PIIDetection=false", "--lmcache-controller-port", "9000"}));
+  const auto converted = convert(with({"--sentry-dsn", "x", "--callbacks", "a.b", "--feature-gates",
+                                       "SemanticCache=true,PIIDetection=false"}));
   ASSERT_TRUE(converted);
   std::string all;
   for (const auto& warning : converted->warnings) all += to_text(warning) + "\n";
-  for (const char* flag : {"--sentry-dsn", "--callbacks", "SemanticCache", "--lmcache-controller"})
+  for (const char* flag : {"--sentry-dsn", "--callbacks", "SemanticCache"})
     EXPECT_NE(all.find(flag), std::string::npos) << flag << " in\n" << all;
   EXPECT_EQ(all.find("PIIDetection"), std::string::npos);
+}
+
+TEST(RouterFlags, KvAwareOpensLmcachesController) {
+  const auto lmcache = [](std::vector<std::string_view> extra) {
+    const auto converted = convert(with(std::move(extra)));
+    EXPECT_TRUE(converted) << converted.error().message;
+    return converted->config.own.lmcache;
+  };
+  const auto plain = lmcache({"--routing-logic", "kvaware"});
+  EXPECT_TRUE(plain.enabled);
+  EXPECT_EQ(plain.pull, "tcp://*:9000");
+  EXPECT_EQ(plain.reply, "") << "as there: not open without a port";
+  EXPECT_EQ(plain.worker_timeout, std::chrono::seconds(30));
+  const auto full =
+      lmcache({"--routing-logic", "kvaware", "--lmcache-controller-port", "9100",
+               "--lmcache-controller-reply-port", "9101", "--lmcache-controller-heartbeat-port",
+               "9102", "--lmcache-worker-timeout", "7", "--lmcache-health-check-interval", "2"});
+  EXPECT_EQ(full.pull, "tcp://*:9100");
+  EXPECT_EQ(full.reply, "tcp://*:9101");
+  EXPECT_EQ(full.heartbeat, "tcp://*:9102");
+  EXPECT_EQ(full.worker_timeout, std::chrono::seconds(7));
+  EXPECT_EQ(full.check_interval, std::chrono::seconds(2));
+  EXPECT_TRUE(lmcache({"--routing-logic", "auto", "--lmcache-controller-port", "9100"}).enabled);
+  EXPECT_FALSE(lmcache({"--routing-logic", "auto"}).enabled);
+  EXPECT_FALSE(lmcache({"--lmcache-controller-port", "9100"}).enabled) << "round robin";
+  EXPECT_NE(error_of(with({"--routing-logic", "kvaware", "--lmcache-controller-port", "99999"}))
+                .find("no port"),
+            std::string::npos);
 }
 
 TEST(RouterFlags, TracesGoToTheHttpPortOfTheCollector) {

@@ -271,6 +271,43 @@ const Schema& kv_events_schema() {
   return schema;
 }
 
+const Schema& lmcache_schema() {
+  using L = Lmcache;
+  static const Schema schema{
+      .name = "signalbox.lmcache",
+      .fields = {
+          row<&L::enabled>("enabled", "Be the controller that LMCache's workers report to.")
+              .restart(),
+          row<&L::pull>("pull", "Where workers report chunks: tcp://HOST:PORT, * for any host.")
+              .restart(),
+          row<&L::reply>("reply", "Where workers register and ask; empty is not open.").restart(),
+          row<&L::heartbeat>("heartbeat",
+                             "Where workers of LMCache 0.5 send heartbeats; empty "
+                             "is not open.")
+              .restart(),
+          row<&L::advertised_host>("advertised_host",
+                                   "Host they are told for that; empty is the own address "
+                                   "towards each.")
+              .restart(),
+          row<&L::worker_timeout>("worker_timeout",
+                                  "Silence after which a worker that sent heartbeats is gone.")
+              .range(0.1, kDaySeconds)
+              .restart(),
+          row<&L::check_interval>("check_interval", "Between two looks for silent workers.")
+              .range(0.05, kDaySeconds)
+              .restart(),
+          row<&L::chunk_tokens>("chunk_tokens", "Tokens of a chunk: chunk_size of LMCache.")
+              .as(Type::kTokens)
+              .range(1, 1 << 20),
+          row<&L::hash_seed>("hash_seed",
+                             "PYTHONHASHSEED of the engines; empty takes that of this process.")
+              .restart(),
+          row<&L::engines>("engines",
+                           "LMCache instance of each engine, by backend name, host:port or host, "
+                           "where address and name do not tell.")}};
+  return schema;
+}
+
 const Schema& disaggregated_prefill_schema() {
   using D = DisaggregatedPrefill;
   static const Schema schema{
@@ -412,6 +449,8 @@ const Schema& own_schema() {
                                      "Figures that engines publish."),
            child<&O::kv_events>("kv_events", kv_events_schema,
                                 "What engines say about the blocks in their caches."),
+           child<&O::lmcache>("lmcache", lmcache_schema,
+                              "What LMCache's workers say about the chunks they hold."),
            child<&O::disaggregated_prefill>("disaggregated_prefill", disaggregated_prefill_schema,
                                             "Prompts and answers on different engines."),
            child<&O::retry>("retry", retry_schema, "Further attempts."),
@@ -453,10 +492,12 @@ const Schema& own_schema() {
                .restart()},
       .after = [](Reader& reader, const Node& node, void* object) {
         const auto& own = *static_cast<O*>(object);
-        if (own.balancer.policy != BalancerPolicy::kKvAware || own.kv_events.enabled) return;
+        if (own.balancer.policy != BalancerPolicy::kKvAware) return;
+        if (own.kv_events.enabled || own.lmcache.enabled) return;
         reader.warning("kv-events-off", node.mark,
-                       "policy kv_aware without kv_events goes by estimates, as prefix_aware does",
-                       "set kv_events.enabled, or policy prefix_aware");
+                       "policy kv_aware without kv_events or lmcache goes by estimates, as "
+                       "prefix_aware does",
+                       "set kv_events.enabled or lmcache.enabled, or policy prefix_aware");
       }};
   return schema;
 }

