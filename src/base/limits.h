@@ -107,6 +107,14 @@ inline constexpr std::size_t kKvPendingMax = 256 << 10;  // blocks that are bein
 inline constexpr std::size_t kKvBlockSizesMax = 8;       // of the engines of one model
 inline constexpr int kKvReceiveQueueMax = 10'000;    // messages that wait for us; more are replayed
 inline constexpr std::size_t kMsgpackDepthMax = 16;  // arrays and maps inside one another
+// LMCache's controller protocol: instances that register, each with a worker a rank.
+inline constexpr std::size_t kLmcacheInstancesMax = 1024;
+inline constexpr std::size_t kLmcacheWorkersMax = 256;           // of one instance
+inline constexpr std::size_t kLmcacheTextBytesMax = 256;         // of a name, an address, a place
+inline constexpr std::size_t kLmcacheMessageBytesMax = 8 << 20;  // one frame
+inline constexpr std::size_t kLmcacheFramesMax = 256;  // of one message; workers send 50 at most
+inline constexpr std::size_t kLmcacheSyncBatchesMax = 1 << 16;  // of one full sync
+inline constexpr std::size_t kLmcacheExpectedMax = 64;  // prompts by which a scheme is recognised
 // Prompts as token ids.
 inline constexpr std::size_t kPromptTokensMax = 4 << 20;          // of one prompt
 inline constexpr std::size_t kTokenCacheBytesMax = 16 << 20;      // per core
