@@ -86,12 +86,12 @@ KnownPrompt TokenCache::find(std::uint64_t key) {
 }
 
 void TokenCache::insert(std::uint64_t key, KnownPrompt prompt) {
-  if (size_of(*prompt) > bytes_max_) return;
   if (const auto place = places_.find(key); place != places_.end()) {
     bytes_ -= size_of(*place->second->prompt);
     entries_.erase(place->second);
     places_.erase(place);
   }
+  if (size_of(*prompt) > bytes_max_) return;
   bytes_ += size_of(*prompt);
   entries_.push_front({key, std::move(prompt)});
   places_[key] = entries_.begin();
