@@ -122,7 +122,9 @@ TEST_F(LmcacheServer, AnswersReqAndDealerAlike) {
 }
 
 TEST_F(LmcacheServer, AnAddressThatIsTakenIsTriedAgain) {
-  auto taken = std::make_unique<Socket>(context.get(), ZMQ_PULL);
+  // Of its own, so that ending it waits for the listener to be closed.
+  auto others = make_context();
+  auto taken = std::make_unique<Socket>(others.get(), ZMQ_PULL);
   const auto endpoint = taken->bind("tcp://127.0.0.1:*");
   ASSERT_TRUE(endpoint.has_value());
   auto settings = options();
@@ -134,6 +136,7 @@ TEST_F(LmcacheServer, AnAddressThatIsTakenIsTriedAgain) {
   EXPECT_EQ(late.pull(), "");
   EXPECT_EQ(late.reply(), "");
   taken.reset();
+  others.reset();
   auto push = connect(ZMQ_PUSH, *endpoint);
   push.send({json_of("RegisterMsg")});
   EXPECT_TRUE(late_notes.comes_true([&] { return late_notes.instances.contains("a"); }));
