@@ -31,9 +31,10 @@ struct DnsEngines {
 // signalbox.hand_on: two Signalboxes, one behind the other, decide together (pipeline/hand_on.h).
 inline constexpr std::size_t kHandOnSecretBytesMin = 16;
 struct HandOn {
-  std::string secret_env;  // variable with the secret that both share; empty: nothing is handed on or believed
-  Secret secret;           // its value
-  bool send = false;       // the first of the two
+  std::string
+      secret_env;  // variable with the secret that both share; empty: nothing is handed on or believed
+  Secret secret;      // its value
+  bool send = false;  // the first of the two
   bool operator==(const HandOn&) const = default;
 };
 

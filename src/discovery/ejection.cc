@@ -65,8 +65,7 @@ Transition EndpointTable::eject(const EndpointSet& set, const EndpointEntry& ent
   const Service service = endpoint.service(now);
   if (service == Service::kEjected) return Transition::kNone;  // another core was first
   // A half-open endpoint is ejected already: a failed trial only prolongs that, so the floor does not change.
-  if (service == Service::kOpen && !may_eject(set, entry, outcome, now))
-    return Transition::kNone;
+  if (service == Service::kOpen && !may_eject(set, entry, outcome, now)) return Transition::kNone;
 
   const std::int64_t now_ns = now.time_since_epoch().count();
   const std::int64_t returned = state.returned_at_ns.load(std::memory_order_relaxed);
