@@ -92,10 +92,15 @@ class Worker:
 
     def ask(self, sock, kind, expected, **fields):
         message = self.message(kind, **fields)
-        sock.send_multipart([message] if self.old else [b'', message])
-        answer = msgpack.unpackb(sock.recv_multipart()[-1])
-        assert answer['type'] == expected, answer
-        return answer
+        # What was on its way to a controller that is gone is lost; a worker asks again with its next heartbeat.
+        for _ in range(1 if self.old else 15):
+            sock.send_multipart([message] if self.old else [b'', message])
+            while sock.poll(30_000 if self.old else 2000):
+                answer = msgpack.unpackb(sock.recv_multipart()[-1])
+                if answer['type'] == expected:
+                    return answer
+                assert not self.old, answer
+        raise AssertionError(f'no answer to {kind}')
 
     def operate(self, kind, chunks):
         if self.old:

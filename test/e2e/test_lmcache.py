@@ -63,7 +63,7 @@ def own(addresses=('tcp://127.0.0.1:*',) * 3, **more):
     settings = ''.join(f'\n    {key}: {value}' for key, value in more.items())
     pull, reply, heartbeat = addresses
     return ('  io_threads: 1\n  kv_events: {tokenize_timeout: 20s}\n  lmcache:\n    enabled: true\n'
-            f'    pull: "{pull}"\n    reply: "{reply}"\n    heartbeat: "{heartbeat}"{settings}\n')
+            f'    pull: "{pull}"\n    reply: "{reply}"\n    heartbeat: "{heartbeat}"\n    advertised_host: 127.0.0.1{settings}\n')
 
 
 def start(started, count=3, policy='kv_aware', **more):
@@ -109,7 +109,7 @@ def test_the_engine_whose_lmcache_holds_the_prompt_gets_it(started, workers, ver
         whole = len(tokens) // 256 * 256
         assert held >= int(whole * 0.8), 'the CPU tier counts for four fifths'
         assert held <= prompt
-    assert server.metric('signalbox_lmcache_instances', state='understood') == 1
+    wait_until(lambda: server.metric('signalbox_lmcache_instances', state='understood') == 1, 'the gauge', server)
     assert 'its chunks are named by ' + ('sha256_cbor' if version == 'old' else 'builtin hash') in server.log()
 
 
@@ -235,7 +235,7 @@ def test_the_flags_of_the_replaced_router_open_the_controller(started, workers):
     # Learnt at the first request; /tokenize may be slower than the default waits.
     wait_until(lambda: ask(router).headers.get('x-signalbox-cache-source') == 'lmcache', 'a tokenised prompt', router)
     assert ask(router).headers['x-sim-engine'] == 'engine-1'
-    assert 'PYTHONHASHSEED=77' in router.log()
+    wait_until(lambda: 'PYTHONHASHSEED=77' in router.log(), 'the next check to tell the scheme', router)
 
 
 def test_without_a_reply_port_the_router_says_what_is_missing(started):

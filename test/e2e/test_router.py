@@ -370,4 +370,4 @@ def test_kvaware_says_whom_it_listens_to(started):
     engines = [started.engine('one')]
     router = started.router(static(engines, logic='kvaware'))
     assert chat(router.port, 'hello', model='base-model').headers['x-signalbox-policy'] == 'kv_aware'
-    assert '--kv-events-config' in router.log()
+    assert '--lmcache-controller-reply-port' in router.log(), 'what its workers need besides'
