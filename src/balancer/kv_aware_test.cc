@@ -19,9 +19,34 @@ std::vector<std::uint32_t> ids(std::uint32_t from, std::size_t count) {
   return tokens;
 }
 
-class KvAwareTest : public testing::TestWithParam<config::BalancerPolicy> {
+// Three engines of one model, asked with the tokens of a prompt.
+class PromptTest : public testing::TestWithParam<config::BalancerPolicy> {
  protected:
-  KvAwareTest() : fleet(GetParam()) {
+  PromptTest() : fleet(GetParam()) {}
+
+  Pick pick(const std::vector<std::uint32_t>& tokens, const std::string& adapter = {}) {
+    prompt_.source = exchange::TokenSource::kEngine;
+    prompt_.ids = std::make_shared<const std::vector<std::uint32_t>>(tokens);
+    auto context = fleet.context();
+    context.tokens = &prompt_;
+    context.prefill_tokens = static_cast<std::int64_t>(tokens.size());
+    candidates_ = fleet.candidates({"m"});
+    candidates_.front().adapter = adapter;
+    auto pick = fleet.balancer.pick(candidates_, context, {});
+    EXPECT_TRUE(pick.has_value());
+    return *std::move(pick);
+  }
+
+  TestFleet fleet;
+
+ private:
+  exchange::PromptTokens prompt_;
+  std::vector<exchange::Candidate> candidates_;
+};
+
+class KvAwareTest : public PromptTest {
+ protected:
+  KvAwareTest() {
     fleet.config().own.kv_events.enabled = true;
     fleet.add("m", {{"a", 1}, {"b", 1}, {"c", 1}});
     for (const char* host : {"a", "b", "c"}) fleet.endpoint(host).kv().front()->set_known();
@@ -42,22 +67,7 @@ class KvAwareTest : public testing::TestWithParam<config::BalancerPolicy> {
                                               .tier = tier});
   }
 
-  Pick pick(const std::vector<std::uint32_t>& tokens, const std::string& adapter = {}) {
-    prompt_.source = exchange::TokenSource::kEngine;
-    prompt_.ids = std::make_shared<const std::vector<std::uint32_t>>(tokens);
-    auto context = fleet.context();
-    context.tokens = &prompt_;
-    context.prefill_tokens = static_cast<std::int64_t>(tokens.size());
-    candidates_ = fleet.candidates({"m"});
-    candidates_.front().adapter = adapter;
-    auto pick = fleet.balancer.pick(candidates_, context, {});
-    EXPECT_TRUE(pick.has_value());
-    return *std::move(pick);
-  }
-
-  TestFleet fleet;
-  exchange::PromptTokens prompt_;
-  std::vector<exchange::Candidate> candidates_;
+ private:
   std::uint64_t next_name_ = 1;
 };
 
@@ -114,9 +124,9 @@ INSTANTIATE_TEST_SUITE_P(Policies, KvAwareTest,
 constexpr std::uint32_t kChunk = 64;
 
 // Engines that publish no events, each with an LMCache.
-class LmcacheTest : public testing::TestWithParam<config::BalancerPolicy> {
+class LmcacheTest : public PromptTest {
  protected:
-  LmcacheTest() : fleet(GetParam()) {
+  LmcacheTest() {
     fleet.config().own.lmcache.enabled = true;
     fleet.config().own.lmcache.chunk_tokens = kChunk;
     fleet.config().own.lmcache.hash_seed = "42";
@@ -135,22 +145,8 @@ class LmcacheTest : public testing::TestWithParam<config::BalancerPolicy> {
     index::chunk_names(fleet.set->chunk_schemes()[scheme], tokens, kChunk, names);
     caches[host]->store(names, tier);
   }
-  Pick pick(const std::vector<std::uint32_t>& tokens) {
-    prompt_.source = exchange::TokenSource::kEngine;
-    prompt_.ids = std::make_shared<const std::vector<std::uint32_t>>(tokens);
-    auto context = fleet.context();
-    context.tokens = &prompt_;
-    context.prefill_tokens = static_cast<std::int64_t>(tokens.size());
-    candidates_ = fleet.candidates({"m"});
-    auto pick = fleet.balancer.pick(candidates_, context, {});
-    EXPECT_TRUE(pick.has_value());
-    return *std::move(pick);
-  }
 
-  TestFleet fleet;
   std::map<std::string, std::shared_ptr<index::ChunkCache>> caches;
-  exchange::PromptTokens prompt_;
-  std::vector<exchange::Candidate> candidates_;
 };
 
 TEST_P(LmcacheTest, GoesWhereMostOfThePromptIs) {

@@ -2,9 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
-#include <thread>
-
+#include "discovery/test_wait.h"
 #include "kv/publisher.h"
 
 namespace signalbox::discovery {
@@ -32,17 +30,6 @@ std::unique_ptr<kv::EventPublisher> open() {
   auto publisher = kv::EventPublisher::open({});
   EXPECT_TRUE(publisher.has_value());
   return *std::move(publisher);
-}
-
-// Until it holds or a long time has passed: the events come over a socket, on another thread.
-template <class Condition>
-bool comes_true(Condition condition) {
-  const TimePoint end = system_clock().now() + std::chrono::seconds(20);
-  while (!condition()) {
-    if (system_clock().now() > end) return false;
-    std::this_thread::yield();
-  }
-  return true;
 }
 
 kv::NamedStored stored(std::uint64_t name, std::uint32_t token) {

@@ -3,8 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <thread>
-
+#include "discovery/test_wait.h"
 #include "kv/socket.h"
 
 namespace signalbox::discovery {
@@ -68,17 +67,6 @@ TEST(PlaceInstances, ThisMachinesEnginesMayBeCalledLocalhost) {
   const auto config = config_of({{"a", "localhost"}, {"b", "10.0.0.2"}});
   EXPECT_THAT(placed(config, {{"x", "10.9.9.9"}}), ElementsAre(Pair("http://localhost:9000", "x")));
   EXPECT_THAT(placed(config, {{"x", "10.9.9.8"}}), IsEmpty());
-}
-
-// Until it holds or a long time has passed: messages come over a socket, on another thread.
-template <class Condition>
-bool comes_true(Condition condition) {
-  const TimePoint end = system_clock().now() + std::chrono::seconds(20);
-  while (!condition()) {
-    if (system_clock().now() > end) return false;
-    std::this_thread::yield();
-  }
-  return true;
 }
 
 TEST(LmcacheFeed, FillsTheCachesOfEnginesAndFollowsThem) {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <charconv>
+#include <iterator>
 #include <optional>
 
 #include "base/hash.h"
@@ -34,14 +35,9 @@ enum Part : std::size_t {
 };
 
 std::string hex(std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
   std::string out;
-  out.reserve(bytes.size() * 2);
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    out += kDigits[byte >> 4];
-    out += kDigits[byte & 15];
-  }
+  for (const char c : bytes)
+    fmt::format_to(std::back_inserter(out), "{:02x}", static_cast<unsigned char>(c));
   return out;
 }
 
@@ -98,10 +94,6 @@ std::optional<std::vector<std::uint64_t>> blocks_of(std::string_view digits) {
   return blocks;
 }
 
-Error wrong(std::string_view reason) {
-  return {Code::kInvalidArgument, fmt::format("{}", reason), {}};
-}
-
 }  // namespace
 
 std::string hand_on(const exchange::HandedOn& known, std::string_view body,
@@ -119,14 +111,14 @@ std::string hand_on(const exchange::HandedOn& known, std::string_view body,
 
 Result<exchange::HandedOn> take_over(std::string_view header, std::string_view body,
                                      std::chrono::seconds now, const Secret& secret) {
-  if (header.size() >= limits::kHandedOnBytesMax) return std::unexpected(wrong("too long"));
+  if (header.size() >= limits::kHandedOnBytesMax) return fail(Code::kInvalidArgument, "too long");
   const auto parts = split(header);
-  if (!parts || (*parts)[kTag] != kVersion) return std::unexpected(wrong("another version"));
+  if (!parts || (*parts)[kTag] != kVersion) return fail(Code::kInvalidArgument, "another version");
   const std::string_view mac = (*parts)[kMac];
   const std::string_view text = header.substr(0, header.size() - mac.size() - 1);
   // Before anything else is believed.
   if (!net::equal_in_constant_time(mac, mac_of(text, secret))) {
-    return std::unexpected(wrong("the signature does not hold"));
+    return fail(Code::kInvalidArgument, "the signature does not hold");
   }
   const auto at = parse_uint((*parts)[kAt]);
   const auto bytes = parse_uint((*parts)[kBodyBytes]);
@@ -137,14 +129,14 @@ Result<exchange::HandedOn> take_over(std::string_view header, std::string_view b
   auto session = unhex((*parts)[kSession]);
   auto blocks = blocks_of((*parts)[kBlocks]);
   if (!at || !bytes || !hash || !tokens || !prompt_bytes || !decision || !session || !blocks) {
-    return std::unexpected(wrong("malformed"));
+    return fail(Code::kInvalidArgument, "malformed");
   }
   if (*bytes != body.size() || *hash != hash64(body)) {
-    return std::unexpected(wrong("it is about another body"));
+    return fail(Code::kInvalidArgument, "it is about another body");
   }
   const auto age = now - std::chrono::seconds(static_cast<std::int64_t>(*at));
   if (age > kHandedOnLifetime || age < -kHandedOnLifetime) {
-    return std::unexpected(wrong("its time is over, or the clocks differ"));
+    return fail(Code::kInvalidArgument, "its time is over, or the clocks differ");
   }
   return exchange::HandedOn{.decision = *std::move(decision),
                             .session = *std::move(session),

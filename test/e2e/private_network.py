@@ -34,6 +34,8 @@ def _loopback_up():
 @contextlib.contextmanager
 def private_network(names):
     """Until the end of the block: a loopback of one's own, on which `names` are 127.0.0.1."""
+    if os.geteuid() != 0:
+        raise PermissionError('a network of its own needs root: run ./dev test as root, or ./dev test --quick without it')
     here = [(os.open(f'/proc/thread-self/ns/{kind}', os.O_RDONLY), flag)
             for kind, flag in (('net', CLONE_NEWNET), ('mnt', CLONE_NEWNS))]
     folder = os.getcwd()

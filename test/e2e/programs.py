@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +15,17 @@ from http_client import get
 
 BINARY = os.environ.get('SIGNALBOX_BINARY', '')
 READY_SECONDS = 60  # generous: sanitizer builds on a busy machine
+
+
+def free_ports(count):
+    """For what takes no "any": ports that were free a moment ago."""
+    sockets = [socket.socket() for _ in range(count)]
+    for sock in sockets:
+        sock.bind(('127.0.0.1', 0))
+    ports = [sock.getsockname()[1] for sock in sockets]
+    for sock in sockets:
+        sock.close()
+    return ports
 
 
 class Program:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 import configs
 from http_client import chat, get, request
-from programs import static, wait_until
+from programs import free_ports, static, wait_until
 
 LONG = 'The signal box stands beside the line and sets the points for every train. ' * 60
 
@@ -208,17 +207,6 @@ def test_messages_of_strangers_change_nothing(started, workers):
     assert chunks(server) == count
     page = get(server.admin_port, '/metrics').text
     assert '# TYPE signalbox_lmcache_instances gauge' in page
-
-
-def free_ports(count):
-    """Flags take no "any": ports that were free a moment ago."""
-    sockets = [socket.socket() for _ in range(count)]
-    for sock in sockets:
-        sock.bind(('127.0.0.1', 0))
-    ports = [sock.getsockname()[1] for sock in sockets]
-    for sock in sockets:
-        sock.close()
-    return ports
 
 
 def test_the_flags_of_the_replaced_router_open_the_controller(started, workers):

@@ -3,7 +3,6 @@ demo engines, so this takes seconds and not minutes."""
 
 import json
 import os
-import socket
 import subprocess
 from pathlib import Path
 
@@ -17,15 +16,9 @@ FOLDER = Path(os.environ.get('SIGNALBOX_VLLM', ''))
 LONG = 'The signal box stands beside the line and sets the points for every train. ' * 60
 
 
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(('127.0.0.1', 0))
-        return sock.getsockname()[1]
-
-
 class Publisher:
     def __init__(self):
-        self.port, self.replay_port = free_port(), free_port()
+        self.port, self.replay_port = programs.free_ports(2)
         self.process = subprocess.Popen(
             [FOLDER / 'venv/bin/python', Path(__file__).with_name('publish_kv_events.py'), str(self.port),
              str(self.replay_port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,

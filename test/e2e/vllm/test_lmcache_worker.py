@@ -3,7 +3,6 @@ answer are demo engines, so this takes seconds."""
 
 import json
 import os
-import socket
 import subprocess
 from pathlib import Path
 
@@ -17,12 +16,6 @@ FOLDER = Path(os.environ.get('SIGNALBOX_VLLM', ''))
 LONG = 'The signal box stands beside the line and sets the points for every train. ' * 60
 
 
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(('127.0.0.1', 0))
-        return sock.getsockname()[1]
-
-
 class Worker:
     def __init__(self, version, addresses, instance, **environment):
         self.log_path = Path(os.environ.get('TMPDIR', '/tmp')) / f'signalbox-lmcache-{os.getpid()}-{instance}.log'
@@ -30,7 +23,7 @@ class Worker:
         with open(self.log_path, 'wb') as log:
             self.process = subprocess.Popen(
                 [FOLDER / 'venv/bin/python', Path(__file__).with_name('lmcache_worker.py'), pull, reply, instance,
-                 str(free_port())], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
+                 str(programs.free_ports(1)[0])], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
                 env={**os.environ, 'PYTHONPATH': str(FOLDER / f'lmcache-{version}'), 'PYTHONHASHSEED': '123',
                      'LMCACHE_TRACK_USAGE': 'false', 'CUDA_VISIBLE_DEVICES': '', **environment})
         self.read('ready')

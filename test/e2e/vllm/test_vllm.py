@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -22,18 +21,12 @@ START_SECONDS = 1200  # imports of torch alone take minutes on a busy machine
 LONG = 'The signal box stands beside the line and sets the points. ' * 12
 
 
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(('127.0.0.1', 0))
-        return sock.getsockname()[1]
-
-
 class Vllm:
     """One engine; ended with its whole process group, because it forks an engine core."""
 
     def __init__(self, name):
-        self.name, self.port = name, free_port()
-        self.kv_port, self.kv_replay_port = free_port(), free_port()
+        self.name, self.port = name, programs.free_ports(1)[0]
+        self.kv_port, self.kv_replay_port = programs.free_ports(2)
         kv_events = {'enable_kv_cache_events': True, 'publisher': 'zmq', 'endpoint': f'tcp://*:{self.kv_port}',
                      'replay_endpoint': f'tcp://*:{self.kv_replay_port}'}
         self.log_path = Path(tempfile.mkdtemp(prefix='signalbox-vllm-')) / f'{name}.log'
@@ -168,16 +161,21 @@ def test_an_error_of_the_engine_is_passed_on_as_it_is(engines, server):
     assert json.loads(direct.body)['error']['message'] == json.loads(relayed.body)['error']['message']
 
 
-def test_kv_events_of_real_engines_decide(engines):
-    """The prompt is computed by one engine behind the router's back; its events alone tell the router."""
+def kv_aware(engines, setting):
+    """A router that listens to the events of these engines."""
     publishers = ''.join(
         f'\n      "127.0.0.1:{engine.port}": {{endpoint: "tcp://127.0.0.1:{engine.kv_port}", '
         f'replay_endpoint: "tcp://127.0.0.1:{engine.kv_replay_port}"}}' for engine in engines)
-    server = programs.Server(configs.proxy([engine.port for engine in engines], 'kv_aware', MODEL, own=f'''  kv_events:
+    return programs.Server(configs.proxy([engine.port for engine in engines], 'kv_aware', MODEL, own=f'''  kv_events:
     enabled: true
-    tokenize_timeout: 20s
+    {setting}
     engines:{publishers}
 '''))
+
+
+def test_kv_events_of_real_engines_decide(engines):
+    """The prompt is computed by one engine behind the router's back; its events alone tell the router."""
+    server = kv_aware(engines, 'tokenize_timeout: 20s')
     try:
         text = 'Points, signals and levers, one after the other. ' * 20
         body = {'model': MODEL, 'messages': [{'role': 'user', 'content': text}], 'max_tokens': 4}
@@ -204,14 +202,7 @@ def test_kv_events_of_real_engines_decide(engines):
 
 def test_our_tokens_are_those_of_real_engines(engines):
     """The engines' own folder, rendered and tokenised here: both agree, so no request needs their /tokenize."""
-    publishers = ''.join(
-        f'\n      "127.0.0.1:{engine.port}": {{endpoint: "tcp://127.0.0.1:{engine.kv_port}", '
-        f'replay_endpoint: "tcp://127.0.0.1:{engine.kv_replay_port}"}}' for engine in engines)
-    server = programs.Server(configs.proxy([engine.port for engine in engines], 'kv_aware', MODEL, own=f'''  kv_events:
-    enabled: true
-    tokenizers: {{{MODEL}: "{FOLDER / 'model'}"}}
-    engines:{publishers}
-'''))
+    server = kv_aware(engines, f'tokenizers: {{{MODEL}: "{FOLDER / "model"}"}}')
     try:
         programs.wait_until(lambda: server.log().count('agree with those of') >= 2, 'the comparison with both', server)
         assert server.metric('signalbox_tokenizer_checks_total', result='differs') == 0
