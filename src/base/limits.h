@@ -17,6 +17,8 @@ inline constexpr std::size_t kBodyBytesMax = 64
 inline constexpr std::size_t kConnectionsMax =
     16384;  // default of signalbox.limits.connections_max
 inline constexpr std::size_t kRelayBufferBytes = 32 << 10;  // one read of a relayed body
+// Of a connection that has not filled it yet: a head, a small body, some tokens of a stream.
+inline constexpr std::size_t kFirstReadBufferBytes = 4 << 10;
 inline constexpr std::size_t kChunkLineBytesMax = 1 << 10;  // chunk-size line with extensions
 inline constexpr std::size_t kTrailerBytesMax = 16 << 10;
 inline constexpr std::size_t kReadBufferBytesMax =
@@ -228,6 +230,7 @@ inline constexpr std::chrono::seconds kDrainTimeout{30};  // SIGTERM to forced c
 
 static_assert(kRelayBufferBytes >= kChunkLineBytesMax);
 static_assert(kReadBufferBytesMax % kRelayBufferBytes == 0);  // read buffers double
+static_assert(kFirstReadBufferBytes < kRelayBufferBytes);
 static_assert(kSseFrameBytesMax >= kRelayBufferBytes);
 
 }  // namespace signalbox::limits

@@ -24,7 +24,7 @@ net::Task<Result<FetchResponse>> fetch_on(ClientPool* pool, Lease* lease, std::s
   const BodyReader::Limits limits{
       .bytes_max = request->response_bytes_max, .idle = limits::kTotalTimeout, .total = deadline};
   FetchResponse response{.status = answer.status, .headers = std::move(answer.headers), .body = {}};
-  SBX_CO_TRY(response.body, co_await lease->body().read_all(&pool->loop().clock(), limits));
+  SBX_CO_TRY(response.body, co_await lease->body().read_all(&pool->loop().event_clock(), limits));
   co_return response;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include "base/assert.h"
@@ -11,17 +12,16 @@
 namespace signalbox::http {
 namespace {
 
-// A request takes and gives back two buffers of the usual size, and malloc answers each such free with a walk over its
+// A request takes and gives back two buffers of a usual size, and malloc answers each such free with a walk over its
 // lists; so each thread keeps some. Not under sanitizers, which must see every buffer come and go.
-constexpr std::size_t kKeptBuffersMax = 64;
-
+template <std::size_t kBytes, std::size_t kKeptMax>
 class KeptBuffers {
  public:
   ~KeptBuffers() {
     count_ = buffers_.size();
   }  // what comes back after the thread's end is not kept
   std::unique_ptr<char[]> take() {
-    if (count_ == 0) return std::make_unique_for_overwrite<char[]>(limits::kRelayBufferBytes);
+    if (count_ == 0) return std::make_unique_for_overwrite<char[]>(kBytes);
     return std::move(buffers_[--count_]);
   }
   void keep([[maybe_unused]] std::unique_ptr<char[]> buffer) {
@@ -31,13 +31,24 @@ class KeptBuffers {
   }
 
  private:
-  std::array<std::unique_ptr<char[]>, kKeptBuffersMax> buffers_;
+  std::array<std::unique_ptr<char[]>, kKeptMax> buffers_;
   std::size_t count_ = 0;
 };
 
-KeptBuffers& kept_buffers() {
-  thread_local KeptBuffers kept;  // tidy: allow(hidden-state) one free list a thread, bounded
+struct Kept {
+  KeptBuffers<limits::kFirstReadBufferBytes, 256> first;
+  KeptBuffers<limits::kRelayBufferBytes, 32> large;
+};
+
+Kept& kept_buffers() {
+  thread_local Kept kept;  // tidy: allow(hidden-state) two free lists a thread, bounded
   return kept;
+}
+
+std::unique_ptr<char[]> storage_of(std::size_t capacity) {
+  if (capacity == limits::kFirstReadBufferBytes) return kept_buffers().first.take();
+  if (capacity == limits::kRelayBufferBytes) return kept_buffers().large.take();
+  return std::make_unique_for_overwrite<char[]>(capacity);
 }
 
 }  // namespace
@@ -45,8 +56,21 @@ KeptBuffers& kept_buffers() {
 ReadBuffer::~ReadBuffer() { drop(); }
 
 void ReadBuffer::drop() {
-  if (capacity_ == limits::kRelayBufferBytes) kept_buffers().keep(std::move(storage_));
+  if (capacity_ == limits::kFirstReadBufferBytes) kept_buffers().first.keep(std::move(storage_));
+  if (capacity_ == limits::kRelayBufferBytes) kept_buffers().large.keep(std::move(storage_));
   storage_.reset();
+}
+
+void ReadBuffer::grow(std::size_t capacity) {
+  SBX_ASSERT(capacity <= limits::kReadBufferBytesMax);
+  auto storage = storage_of(capacity);
+  const std::size_t unread = size();
+  if (unread > 0) std::memcpy(storage.get(), storage_.get() + begin_, unread);
+  drop();
+  storage_ = std::move(storage);
+  capacity_ = capacity;
+  begin_ = 0;
+  end_ = unread;
 }
 
 void ReadBuffer::consume(std::size_t count) {
@@ -55,23 +79,21 @@ void ReadBuffer::consume(std::size_t count) {
 }
 
 std::span<char> ReadBuffer::room() {
+  if (capacity_ == 0) {
+    grow(limits::kFirstReadBufferBytes);
+  } else if (end_ == capacity_) {
+    // Full: more is likely to come than fits a small one.
+    if (capacity_ < limits::kRelayBufferBytes) {
+      grow(limits::kRelayBufferBytes);
+    } else if (begin_ == 0) {
+      grow(2 * capacity_);
+    } else if (!empty()) {
+      std::memmove(storage_.get(), storage_.get() + begin_, size());
+      end_ = size();
+      begin_ = 0;
+    }
+  }
   if (empty()) begin_ = end_ = 0;
-  if (end_ == capacity_ && begin_ > 0) {
-    std::memmove(storage_.get(), storage_.get() + begin_, size());
-    end_ = size();
-    begin_ = 0;
-  }
-  if (end_ == capacity_) {
-    const std::size_t capacity = std::max(limits::kRelayBufferBytes, 2 * capacity_);
-    SBX_ASSERT(capacity <= limits::kReadBufferBytesMax);
-    auto storage = capacity == limits::kRelayBufferBytes
-                       ? kept_buffers().take()
-                       : std::make_unique_for_overwrite<char[]>(capacity);
-    if (end_ > 0) std::memcpy(storage.get(), storage_.get(), end_);
-    drop();
-    storage_ = std::move(storage);
-    capacity_ = capacity;
-  }
   return {storage_.get() + end_, capacity_ - end_};
 }
 

@@ -24,8 +24,8 @@ class ReadBuffer {
   bool empty() const { return begin_ == end_; }
   // Drops bytes from the front. They stay readable until room() is called.
   void consume(std::size_t count);
-  // Space for the next read, never empty. Moves what is unread to the front when the end is reached, grows when a head is
-  // larger than the buffer; at most kReadBufferBytesMax, which heads never reach (kHeadBytesMax).
+  // Space for the next read, never empty. Moves what is unread to the front when the end is reached. Starts small, grows
+  // when a read has filled it or a head is larger; at most kReadBufferBytesMax, which heads never reach (kHeadBytesMax).
   std::span<char> room();
   // After a read into room().
   void commit(std::size_t count) { end_ += count; }
@@ -33,7 +33,8 @@ class ReadBuffer {
   void release();
 
  private:
-  // Gives the storage to this thread's free list if it is of the usual size, else back to the allocator.
+  void grow(std::size_t capacity);
+  // Gives the storage to this thread's free list if it is of a usual size, else back to the allocator.
   void drop();
 
   std::unique_ptr<char[]> storage_;

@@ -103,6 +103,16 @@ Result<void> Value::require_unique_keys() const {
   return twice_error(*twice);
 }
 
+std::uint64_t Value::key_lengths() const {
+  std::uint64_t lengths = 0;
+  for (const Member& member : member_range()) {
+    const Node& key = member.key.node();
+    if (key.escaped) return ~std::uint64_t{0};
+    lengths |= std::uint64_t{1} << ((key.end - key.begin - 2) % 64);
+  }
+  return lengths;
+}
+
 Result<std::optional<Value>> Value::find(std::string_view key) const {
   std::optional<Value> found;
   const std::size_t quoted_bytes = key.size() + 2;

@@ -75,6 +75,12 @@ class Value {
   // Refuses an object that holds any key twice. Fine for other types. Errors: kInvalidArgument, param is the key.
   // O(members log members).
   Result<void> require_unique_keys() const;
+  // Of an object: a bit for each length that one of its unescaped keys may have (length modulo 64; every bit if a key
+  // holds an escape). Many keys that are looked for are in no object, and are told so without a walk. O(members).
+  std::uint64_t key_lengths() const;
+  static std::uint64_t length_bit(std::string_view key) {
+    return std::uint64_t{1} << (key.size() % 64);
+  }
   // Key i and value i of an object in file order; element i of an array. Empty for other types. The ranges walk the tape,
   // O(1) a step and without allocation; the vectors are for random access.
   struct Member;

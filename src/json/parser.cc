@@ -1,4 +1,4 @@
-// The validating pass. No recursion: open containers are a stack of tape indices.
+// The validating pass. No recursion: an open container names the one around it on the tape, where its end will stand.
 #include <fmt/format.h>
 
 #include <limits>
@@ -13,7 +13,6 @@ namespace {
 
 // Most bodies have a few dozen values; those that have more pay for the growth. A kilobyte is what malloc keeps at hand.
 constexpr std::size_t kTapeNodesReserved = 48;
-constexpr std::size_t kOpenReserved = 16;
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool is_hex(char c) {
@@ -24,9 +23,7 @@ constexpr bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c
 class Parser {
  public:
   Parser(std::string_view text, const ParseLimits& limits, std::vector<Node>& tape)
-      : text_(text), limits_(limits), tape_(tape) {
-    open_.reserve(kOpenReserved);
-  }
+      : text_(text), limits_(limits), tape_(tape) {}
 
   // True when the text is one JSON value; otherwise error() says why not.
   bool run() {
@@ -35,7 +32,7 @@ class Parser {
       if (opened_) continue;
       bool next_value = false;
       while (!next_value) {
-        if (open_.empty()) return at_end();
+        if (depth_ == 0) return at_end();
         if (!after_value(next_value)) return false;
       }
     }
@@ -98,7 +95,7 @@ class Parser {
   }
 
   bool open(Type type, char closing) {
-    if (open_.size() >= limits_.depth_max) return refuse("nested deeper than allowed");
+    if (depth_ >= limits_.depth_max) return refuse("nested deeper than allowed");
     const auto index = static_cast<std::uint32_t>(tape_.size());
     if (!push(type)) return false;
     ++position_;
@@ -108,7 +105,9 @@ class Parser {
       finish(index);
       return true;
     }
-    open_.push_back(index);
+    tape_[index].next = innermost_;
+    innermost_ = index;
+    ++depth_;
     opened_ = true;
     return type == Type::kArray || key("expected a member name or '}'");
   }
@@ -116,7 +115,7 @@ class Parser {
   // After a value inside a container: a comma and what it announces, or the end of the container.
   bool after_value(bool& next_value) {
     skip_space();
-    Node& container = tape_[open_.back()];
+    Node& container = tape_[innermost_];
     const bool object = container.type == Type::kObject;
     ++container.count;
     if (peek() == ',') {
@@ -128,8 +127,10 @@ class Parser {
       return refuse(object ? "expected ',' or '}'" : "expected ',' or ']'");
     }
     ++position_;
-    finish(open_.back());
-    open_.pop_back();
+    const std::uint32_t around = container.next;
+    finish(innermost_);
+    innermost_ = around;
+    --depth_;
     return true;
   }
 
@@ -220,7 +221,8 @@ class Parser {
   std::string_view text_;
   const ParseLimits& limits_;
   std::vector<Node>& tape_;
-  std::vector<std::uint32_t> open_;
+  std::uint32_t innermost_ = 0;  // open container, where depth_ is not 0
+  std::size_t depth_ = 0;
   std::size_t position_ = 0;
   bool opened_ = false;
   std::size_t error_at_ = 0;

@@ -178,8 +178,12 @@ void EpollLoop::wait_for_events() {
   events_count_ = count > 0 ? static_cast<std::size_t>(count) : 0;
   for (events_next_ = 0; events_next_ < events_count_;) {
     const epoll_event& event = events_[events_next_++];
-    if (auto* watcher = static_cast<Watcher*>(event.data.ptr)) watcher->ready(event.events);
+    auto* watcher = static_cast<Watcher*>(event.data.ptr);
+    if (watcher == nullptr) continue;
+    event_clock_.event_begins();
+    watcher->ready(event.events);
   }
+  event_clock_.events_are_over();
   events_count_ = events_next_ = 0;
 }
 

@@ -56,6 +56,7 @@ class EpollLoop final : public Loop {
   EpollLoop();
   ~EpollLoop() override;
   const Clock& clock() const override { return system_clock(); }
+  const Clock& event_clock() const override { return event_clock_; }
   void post(std::move_only_function<void()> fn) override;
   void run_or_post(std::move_only_function<void()> fn) override;
   void allow_turns() override { allows_turns_ = true; }
@@ -78,6 +79,21 @@ class EpollLoop final : public Loop {
   struct Wakeup final : Watcher {
     void ready(std::uint32_t epoll_events) override;
     Fd event;
+  };
+  // Between events it is the system's clock. May be asked from other threads, like that.
+  class EventClock final : public Clock {
+   public:
+    TimePoint now() const override {
+      const TimePoint begun = begun_.load(std::memory_order_relaxed);
+      return begun == kNone ? system_clock().now() : begun;
+    }
+    std::chrono::nanoseconds unix_time() const override { return system_clock().unix_time(); }
+    void event_begins() { begun_.store(system_clock().now(), std::memory_order_relaxed); }
+    void events_are_over() { begun_.store(kNone, std::memory_order_relaxed); }
+
+   private:
+    static constexpr TimePoint kNone{};
+    std::atomic<TimePoint> begun_ = kNone;
   };
   static constexpr std::size_t kEventsMax = 256;
 
@@ -103,6 +119,7 @@ class EpollLoop final : public Loop {
   std::array<epoll_event, kEventsMax> events_;
   std::size_t events_count_ = 0;  // of the batch under way
   std::size_t events_next_ = 0;
+  EventClock event_clock_;
   TimerWheel wheel_;
   TimePoint wake_at_ = TimePoint::max();
   std::vector<Socket*> deferred_;

@@ -35,7 +35,10 @@ class Loop {
  public:
   virtual ~Loop() = default;
   virtual const Clock& clock() const = 0;
-  TimePoint now() const { return clock().now(); }
+  // Its now() is when the event under way began: asked often it costs nothing, and what one event does takes no time by it.
+  // For deadlines and for times between events; what may compute for long within one is timed by clock().
+  virtual const Clock& event_clock() const { return clock(); }
+  TimePoint now() const { return event_clock().now(); }
   // Runs fn on the loop's thread, later; from any thread.
   virtual void post(std::move_only_function<void()> fn) = 0;
   // Runs fn at once on the calling thread if the loop sleeps and allows that, in a turn of the loop: nothing else of the

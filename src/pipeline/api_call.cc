@@ -147,7 +147,7 @@ net::Task<Result<encoder::Analysis>> analyze_text(ApiCall call, std::string text
 }
 
 double elapsed_ms(const ApiCall& call, TimePoint start) {
-  return milliseconds(call.loop.now() - start);
+  return milliseconds(call.loop.clock().now() - start);
 }
 
 }  // namespace signalbox::pipeline

@@ -95,7 +95,7 @@ Result<std::size_t> wanted_matches(json::Value root, std::size_t candidates) {
 }  // namespace
 
 net::Task<Result<std::string>> embed_texts(ApiCall call) {
-  const TimePoint start = call.loop.now();
+  const TimePoint start = call.loop.clock().now();
   SBX_CO_TRY(const auto document, json::Document::parse(call.client.body));
   SBX_CO_TRY(const auto texts, texts_member(document.root(), "texts", limits::kApiTextsMax));
   SBX_CO_CHECK_OK(check_dimension(document.root(), "dimension", call));
@@ -118,7 +118,7 @@ net::Task<Result<std::string>> embed_texts(ApiCall call) {
 }
 
 net::Task<Result<std::string>> compare_pair(ApiCall call) {
-  const TimePoint start = call.loop.now();
+  const TimePoint start = call.loop.clock().now();
   SBX_CO_TRY(const auto document, json::Document::parse(call.client.body));
   SBX_CO_TRY(auto first, text_member(document.root(), "text1"));
   SBX_CO_TRY(auto second, text_member(document.root(), "text2"));
@@ -135,7 +135,7 @@ net::Task<Result<std::string>> compare_pair(ApiCall call) {
 }
 
 net::Task<Result<std::string>> rank_candidates(ApiCall call) {
-  const TimePoint start = call.loop.now();
+  const TimePoint start = call.loop.clock().now();
   SBX_CO_TRY(const auto document, json::Document::parse(call.client.body));
   SBX_CO_TRY(const auto query, text_member(document.root(), "query"));
   SBX_CO_TRY(auto texts, texts_member(document.root(), "candidates", limits::kApiTextsMax));

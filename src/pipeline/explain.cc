@@ -128,9 +128,9 @@ net::Task<Result<Explanation>> explain(exchange::ClientRequest client, exchange:
                               : Duration(config.own.encoder.deadline),
       .exhaustive = options.exhaustive,
       .want_category = config.own.http.response_headers != config::HeaderSet::kV03};
-  const TimePoint begun = loop->now();
+  const TimePoint begun = loop->clock().now();
   co_await understand(&exchange, understanding, &state);
-  explanation.total_ms = milliseconds(loop->now() - begun);
+  explanation.total_ms = milliseconds(loop->clock().now() - begun);
   explanation.margin_unit = routing.program.order() == decision::Order::kPriority     ? "priority"
                             : routing.program.order() == decision::Order::kConfidence ? "confidence"
                                                                                       : "tier";

@@ -76,7 +76,7 @@ net::Task<Result<void>> Pipeline::forward(Flow* flow) {
   auto& exchange = flow->exchange;
   const config::Config& config = flow->config();
   exchange.path = exchange::ResponsePath::kUpstream;
-  flow->moments.routed_at = loop_.now();
+  flow->moments.routed_at = loop_.clock().now();
   const telemetry::InFlight in_flight(
       services_.instruments.inflight.with(exchange.candidates.front().public_name));
   flow->set = endpoints_.set();
@@ -119,7 +119,7 @@ net::Task<Result<void>> Pipeline::forward(Flow* flow) {
   options.total = exchange.client.deadline;
   add_edge_headers(*flow, options.headers_set);
   auto relayed = co_await response::relay(&live.lease, std::move(live.head), &flow->sink, &observer,
-                                          &loop_.clock(), std::move(options));
+                                          &loop_.event_clock(), std::move(options));
   exchange.usage = observer.usage();
   live.choice.in_flight.finish(loop_.now());
   waiting_room_.look();
@@ -171,7 +171,7 @@ net::Task<std::string_view> Pipeline::prefill(Flow* flow, const discovery::Endpo
   const Deadline deadline = flow->exchange.client.deadline.sooner(half.deadline);
   auto live = co_await upstream_.send(std::move(half));
   if (!live) co_return "failed";
-  auto params = co_await upstream::prefill_answer(&*live, &loop_.clock(), deadline);
+  auto params = co_await upstream::prefill_answer(&*live, &loop_.event_clock(), deadline);
   live->choice.in_flight.first_token(loop_.now());
   services_.instruments.prefill_latency.with(live->choice.candidate->public_name)
       .observe(loop_.now() - begun);

@@ -120,7 +120,7 @@ Result<listener::Carried> Pipeline::carried_request(Flow& flow, Handover& handov
 net::Task<Result<void>> Pipeline::hand_over(Flow* flow) {
   auto& exchange = flow->exchange;
   exchange.path = exchange::ResponsePath::kUpstream;
-  flow->moments.routed_at = loop_.now();
+  flow->moments.routed_at = loop_.clock().now();
   const telemetry::InFlight in_flight(
       services_.instruments.inflight.with(exchange.candidates.front().public_name));
   Handover handover;

@@ -99,7 +99,7 @@ net::Task<void> Pipeline::handle(exchange::Exchange& exchange, http::ClientSink&
 net::Task<void> Pipeline::finish(Flow* flow) {
   auto done = co_await run(flow);
   if (!done) co_await fail_request(flow, std::move(done).error());
-  flow->moments.finished_at = loop_.now();
+  flow->moments.finished_at = loop_.clock().now();
   record(*flow);
 }
 
@@ -337,7 +337,7 @@ net::Task<Result<void>> Pipeline::decide(Flow* flow) {
   }
   flow->recipe = name.recipe;
   flow->routing = &flow->snapshot->routing(name.recipe);
-  flow->moments.understood_from = loop_.now();
+  flow->moments.understood_from = loop_.clock().now();
   {
     StatePool::Lease lease(states_, flow->routing->program);
     const Understanding understanding{
@@ -349,7 +349,7 @@ net::Task<Result<void>> Pipeline::decide(Flow* flow) {
         .want_category = shows_category(flow->config(), exchange.client)};
     co_await understand(&exchange, understanding, &lease.state());
   }
-  flow->moments.decided_at = loop_.now();
+  flow->moments.decided_at = loop_.clock().now();
   exchange.candidates = candidates_of(flow->config(), exchange.decision);
   if (exchange.candidates.empty()) {
     co_return fail(Code::kModelNotFound,

@@ -21,26 +21,26 @@ double tokens_cost(const config::Pricing& pricing, const exchange::Usage& usage)
 }
 
 void record_usage(const Recording& r, const exchange::Candidate& candidate,
-                  const std::string& model, telemetry::Instruments& to) {
+                  const std::string& model, telemetry::ModelCells& cells,
+                  telemetry::Instruments& to) {
   const auto& usage = r.exchange.usage;
   const auto count = [](std::int64_t n) {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(n, 0));
   };
   if (usage.known) {
-    to.prompt_tokens.with(model).add(count(usage.prompt_tokens));
-    to.completion_tokens.with(model).add(count(usage.completion_tokens));
-    to.tokens.with(model).add(count(usage.prompt_tokens + usage.completion_tokens));
-    to.prompt_tokens_per_request.with(model).observe(static_cast<double>(usage.prompt_tokens));
-    to.completion_tokens_per_request.with(model).observe(
-        static_cast<double>(usage.completion_tokens));
+    cells.prompt_tokens.add(count(usage.prompt_tokens));
+    cells.completion_tokens.add(count(usage.completion_tokens));
+    cells.tokens.add(count(usage.prompt_tokens + usage.completion_tokens));
+    cells.prompt_tokens_per_request.observe(static_cast<double>(usage.prompt_tokens));
+    cells.completion_tokens_per_request.observe(static_cast<double>(usage.completion_tokens));
     const double cost = tokens_cost(candidate.model->pricing, usage);
     if (cost > 0) to.cost.with(model, candidate.model->pricing.currency).add(cost);
     const auto& server = r.exchange.answering_attempt()->endpoint_url;
     to.server_input_tokens.with(server, model).add(count(usage.prompt_tokens));
     to.server_output_tokens.with(server, model).add(count(usage.completion_tokens));
   }
-  if (usage.ttft.count() > 0) to.ttft.with(model).observe(usage.ttft);
-  if (usage.itl_count > 0) to.tpot.with(model).observe(usage.itl_sum / usage.itl_count);
+  if (usage.ttft.count() > 0) cells.ttft.observe(usage.ttft);
+  if (usage.itl_count > 0) cells.tpot.observe(usage.itl_sum / usage.itl_count);
 }
 
 void record_decision(const Recording& r, const exchange::Candidate* candidate,
@@ -113,15 +113,16 @@ void record_metrics(const Recording& r, telemetry::Instruments& to) {
     return;
   }
   const std::string& model = candidate->public_name;
-  to.model_requests.with(model).add();
+  auto& cells = to.of_model(model);
+  cells.requests.add();
   if (const auto reason = error_reason(r); !reason.empty())
     to.request_errors.with(model, reason).add();
   if (r.moments.routed_at > exchange.client.received_at) {
     to.routing_latency.observe(r.moments.routed_at - exchange.client.received_at);
   }
   if (exchange.attempts.empty()) return;
-  to.completion_latency.with(model).observe(total);
-  record_usage(r, *candidate, model, to);
+  cells.completion_latency.observe(total);
+  record_usage(r, *candidate, model, cells, to);
   const auto& server = exchange.answering_attempt()->endpoint_url;
   const bool good = !r.error && r.status < 500;
   to.server_latency.with(server, model, good ? "success" : "error").observe(total);

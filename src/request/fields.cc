@@ -29,10 +29,11 @@ Result<Object> as_object(json::Value value, std::string path) {
     }
     return std::unexpected(std::move(error));
   }
-  return Object{value, std::move(path)};
+  return Object{value, std::move(path), value.key_lengths()};
 }
 
 Result<std::optional<json::Value>> find_any(const Object& object, std::string_view key) {
+  if ((object.key_lengths & json::Value::length_bit(key)) == 0) return std::nullopt;
   SBX_TRY(const std::optional<json::Value> found, object.value.find(key));
   if (!found || found->is_null()) return std::nullopt;
   return found;

@@ -18,6 +18,7 @@ namespace signalbox::request {
 struct Object {
   json::Value value;
   std::string path;
+  std::uint64_t key_lengths = 0;  // json::Value::key_lengths()
 };
 
 std::string member_path(const Object& object, std::string_view key);

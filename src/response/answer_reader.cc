@@ -18,7 +18,19 @@ std::optional<Value> member(Value object, std::string_view key) {
   return found ? *found : std::nullopt;
 }
 
-std::optional<std::int64_t> count(Value object, std::string_view key) {
+// An object of many keys that are looked for and few that are there.
+struct Sparse {
+  explicit Sparse(Value object) : value(object), key_lengths(object.key_lengths()) {}
+  Value value;
+  std::uint64_t key_lengths;
+};
+
+std::optional<Value> member(const Sparse& object, std::string_view key) {
+  if ((object.key_lengths & Value::length_bit(key)) == 0) return std::nullopt;
+  return member(object.value, key);
+}
+
+std::optional<std::int64_t> count(const Sparse& object, std::string_view key) {
   const auto value = member(object, key);
   const auto number = value ? value->integer() : std::nullopt;
   return number && *number >= 0 ? number : std::nullopt;
@@ -28,17 +40,18 @@ bool is_filled_string(const std::optional<Value>& value) {
   return value && value->is_string() && value->end() - value->begin() > 2;
 }
 
-void read_cached(Value usage, Usage& out) {
+void read_cached(const Sparse& usage, Usage& out) {
   for (const auto* key : {"prompt_tokens_details", "input_tokens_details"}) {
     const auto details = member(usage, key);
-    if (const auto cached = details ? count(*details, "cached_tokens") : std::nullopt)
+    if (const auto cached = details ? count(Sparse(*details), "cached_tokens") : std::nullopt)
       out.cached_tokens = *cached;
   }
 }
 
 // Both namings. Anthropic's input_tokens leaves out what came from its prompt cache; here prompt tokens are all.
-void read_usage(Value usage, Usage& out) {
-  if (!usage.is_object()) return;
+void read_usage(Value value, Usage& out) {
+  if (!value.is_object()) return;
+  const Sparse usage(value);
   read_cached(usage, out);
   if (const auto prompt = count(usage, "prompt_tokens")) {
     out.prompt_tokens = *prompt;

@@ -62,6 +62,26 @@ constexpr EngineMetric kEngineMetrics[] = {
 
 }  // namespace
 
+// Not exposed: a family for its lookup and its bounds.
+class Instruments::ModelTable final : public FamilyBase {
+ public:
+  explicit ModelTable(const Instruments& instruments)
+      : FamilyBase("models", "", MetricType::kGauge, {"model"}), instruments_(instruments) {}
+  ModelCells& of(std::string_view model) { return static_cast<Model&>(series({&model, 1})).cells; }
+
+ private:
+  struct Model final : Series {
+    Model(const Instruments& of, std::vector<std::string> labels)
+        : Series(std::move(labels)), cells(of, this->labels.front()) {}
+    void append(std::string&, std::string_view, std::string_view) const override {}
+    ModelCells cells;
+  };
+  std::unique_ptr<Series> make_series(std::vector<std::string> labels) const override {
+    return std::make_unique<Model>(instruments_, std::move(labels));
+  }
+  const Instruments& instruments_;
+};
+
 Instruments::Instruments(Registry& r)
     : model_requests(r.counters("llm_model_requests_total", "Requests by model.", {"model"})),
       request_errors(r.counters("llm_request_errors_total", "Failed requests by model and reason.",
@@ -225,7 +245,23 @@ Instruments::Instruments(Registry& r)
                               "Spans lost because the queue was full or refused.")),
       access_log_dropped(r.counter("signalbox_access_log_dropped_total",
                                    "Access log lines lost because the reader was too slow.")),
-      registry_(r) {}
+      registry_(r),
+      models_(std::make_unique<ModelTable>(*this)) {}
+
+Instruments::~Instruments() = default;
+
+ModelCells& Instruments::of_model(std::string_view model) { return models_->of(model); }
+
+ModelCells::ModelCells(const Instruments& of, const std::string& model)
+    : requests(of.model_requests.with(model)),
+      tokens(of.tokens.with(model)),
+      prompt_tokens(of.prompt_tokens.with(model)),
+      completion_tokens(of.completion_tokens.with(model)),
+      prompt_tokens_per_request(of.prompt_tokens_per_request.with(model)),
+      completion_tokens_per_request(of.completion_tokens_per_request.with(model)),
+      completion_latency(of.completion_latency.with(model)),
+      ttft(of.ttft.with(model)),
+      tpot(of.tpot.with(model)) {}
 
 void Instruments::watch_engines(EngineSource engines) {
   auto scrape = std::make_shared<EngineScrape>(EngineScrape{std::move(engines), {}});

@@ -117,7 +117,7 @@ net::Task<Result<std::string>> Connection::read_body(const http::RequestHead& he
       .bytes_max = settings.body_bytes_max,
       .idle = settings.body_timeout,
       .total = Deadline::after(loop_.now(), settings.total_timeout)};
-  co_return co_await reader.read_all(&loop_.clock(), bounds);
+  co_return co_await reader.read_all(&loop_.event_clock(), bounds);
 }
 
 net::Task<void> Connection::reject(const Error& error, const ConnectionSettings& settings,
