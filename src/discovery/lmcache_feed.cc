@@ -17,7 +17,19 @@ bool is_loopback(const std::string& host) {
   return host == "localhost" || host.starts_with("127.") || host == "::1";
 }
 
+// The host that tcp://HOST:PORT listens at, as written; empty where it is all of them.
+std::string_view one_host(std::string_view url) {
+  constexpr std::string_view kScheme = "tcp://";
+  if (url.starts_with(kScheme)) url.remove_prefix(kScheme.size());
+  const std::string_view host = url.substr(0, url.rfind(':'));
+  const bool all = host == "*" || host == "0.0.0.0" || host == "[::]";
+  return all ? std::string_view() : host;
+}
+
 std::string own_host(const config::Lmcache& settings, const std::string& ip) {
+  if (settings.advertised_host.empty()) {
+    if (const auto host = one_host(settings.heartbeat); !host.empty()) return std::string(host);
+  }
   const std::string host = !settings.advertised_host.empty()
                                ? settings.advertised_host
                                : net::own_address_towards(ip).value_or("127.0.0.1");

@@ -69,6 +69,26 @@ TEST(PlaceInstances, ThisMachinesEnginesMayBeCalledLocalhost) {
   EXPECT_THAT(placed(config, {{"x", "10.9.9.8"}}), IsEmpty());
 }
 
+// A worker is elsewhere by its own word, and told another address of this machine it would never be heard.
+TEST(LmcacheFeed, WhoListensAtOneAddressTellsWorkersThatOne) {
+  telemetry::Registry registry;
+  telemetry::Instruments instruments(registry);
+  EndpointTable table;
+  LmcacheFeed feed(table, instruments);
+  feed.apply(*table.publish(config_of({{"a", "10.0.0.1"}})));
+  ASSERT_EQ(feed.addresses().size(), 3U);
+  const auto context = kv::make_context();
+  kv::Socket worker(context.get(), ZMQ_REQ);
+  ASSERT_TRUE(worker.connect(feed.addresses()[1]).has_value());
+  ASSERT_TRUE(worker.send(
+      {R"({"type":"RegisterMsg","instance_id":"x","worker_id":0,"ip":"10.0.0.1","port":1})"}));
+  std::optional<kv::Frames> answer;
+  ASSERT_TRUE(comes_true([&] { return (answer = worker.receive()).has_value(); }));
+  const std::string_view heartbeat = feed.addresses()[2];
+  EXPECT_THAT(answer->at(0),
+              testing::HasSubstr(heartbeat.substr(std::string_view("tcp://").size())));
+}
+
 TEST(LmcacheFeed, FillsTheCachesOfEnginesAndFollowsThem) {
   telemetry::Registry registry;
   telemetry::Instruments instruments(registry);

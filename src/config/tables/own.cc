@@ -286,8 +286,8 @@ const Schema& lmcache_schema() {
                              "is not open.")
               .restart(),
           row<&L::advertised_host>("advertised_host",
-                                   "Host they are told for that; empty is the own address "
-                                   "towards each.")
+                                   "Host they are told for that; empty is the one that heartbeat "
+                                   "names, else the own address towards each.")
               .restart(),
           row<&L::worker_timeout>("worker_timeout",
                                   "Silence after which a worker that sent heartbeats is gone.")

@@ -89,7 +89,8 @@ def test_the_real_worker_of_0_5_6_registers_reports_and_syncs(started, workers):
     answer = chat(server.port, LONG + ' And now?', model='base-model')
     assert answer.headers['x-sim-engine'] == 'engine-1'
     assert answer.headers['x-signalbox-cache-source'] == 'lmcache'
-    assert 'named by builtin hash, PYTHONHASHSEED=123, LMCache 0.5' in server.log()
+    # Said with the next look at the instances.
+    programs.wait_until(lambda: 'named by builtin hash, PYTHONHASHSEED=123, LMCache 0.5' in server.log(), 'the scheme', server)
     assert worker.say(peers=[0])['peers'] == [['', '', 0, '']], 'nobody else has it'
     worker.say(removed=[count - 1])
     programs.wait_until(lambda: chunks(server) == count - 1, 'the removal', server)

@@ -209,9 +209,11 @@ def test_our_tokens_are_those_of_real_engines(engines):
         assert server.metric('signalbox_local_tokenizer', model=MODEL) == 1
         text = 'Wires, rods and detonators, each in its place: größer 你好 😀. ' * 16
         body = {'model': MODEL, 'messages': [{'role': 'user', 'content': text}], 'max_tokens': 4}
+        assert request(server.port, 'POST', '/v1/chat/completions', body).status == 200
+        programs.wait_until(lambda: server.metric('signalbox_kv_blocks') > 0, 'the events', server)
         answer = request(server.port, 'POST', '/v1/chat/completions', body)
         assert answer.status == 200
-        assert server.metric('signalbox_prompt_token_ids_total', source='local') == 1
+        assert server.metric('signalbox_prompt_token_ids_total', source='local') == 2
         prompt = int(answer.headers['x-signalbox-cached-tokens'].split('/')[1])
         assert prompt == answer.json['usage']['prompt_tokens']
     finally:
