@@ -23,16 +23,13 @@ constexpr std::array<Pair, 256> kPairs = pairs_of_digits();
 
 std::string random_hex(Random& random, int words) {
   constexpr std::size_t kWordDigits = 16;
-  std::string out;
-  out.resize_and_overwrite(
-      static_cast<std::size_t>(words) * kWordDigits, [&](char* digits, std::size_t count) {
-        for (std::size_t at = 0; at < count; at += kWordDigits) {
-          const std::uint64_t word = random.next();
-          for (std::size_t byte = 0; byte < sizeof(word); ++byte)
-            std::memcpy(digits + at + 2 * byte, kPairs[(word >> (56 - 8 * byte)) & 0xFF].data(), 2);
-        }
-        return count;
-      });
+  std::string out(static_cast<std::size_t>(words) * kWordDigits, '0');
+  char* digits = out.data();
+  for (int i = 0; i < words; ++i, digits += kWordDigits) {
+    const std::uint64_t word = random.next();
+    for (std::size_t byte = 0; byte < sizeof(word); ++byte)
+      std::memcpy(digits + 2 * byte, kPairs[(word >> (56 - 8 * byte)) & 0xFF].data(), 2);
+  }
   return out;
 }
 

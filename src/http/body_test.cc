@@ -188,7 +188,23 @@ TEST(ReadBuffer, KeepsWhatIsUnreadWhenItGrowsAndGivesItsStorageBack) {
   EXPECT_EQ(buffer.size(), 1U);
   buffer.consume(1);
   buffer.release();
-  EXPECT_EQ(buffer.room().size(), limits::kRelayBufferBytes);
+  EXPECT_EQ(buffer.room().size(), limits::kFirstReadBufferBytes);
+}
+
+// A read that fills a small buffer is followed by larger ones, whether or not what it brought has been used.
+TEST(ReadBuffer, GrowsOnceItHasBeenFilled) {
+  for (const std::size_t used : {limits::kFirstReadBufferBytes, std::size_t{100}, std::size_t{0}}) {
+    ReadBuffer buffer;
+    const auto small = buffer.room();
+    ASSERT_EQ(small.size(), limits::kFirstReadBufferBytes);
+    std::ranges::fill(small, 'x');
+    small.back() = 'y';
+    buffer.commit(small.size());
+    buffer.consume(used);
+    EXPECT_EQ(buffer.room().size() + buffer.size(), limits::kRelayBufferBytes);
+    EXPECT_EQ(buffer.size(), limits::kFirstReadBufferBytes - used);
+    if (!buffer.empty()) EXPECT_EQ(buffer.data().back(), 'y');
+  }
 }
 
 }  // namespace

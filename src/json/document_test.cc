@@ -75,6 +75,21 @@ TEST(Document, OffsetsPointAtTheBytesOfEachValue) {
   EXPECT_TRUE(n.elements()[1].members().empty());
 }
 
+TEST(Document, LengthsOfKeysLeaveNoKeyOut) {
+  const std::string longer(70, 'k');
+  const std::string text = R"({"n":1,"model":{"inner":2},")" + longer + R"(":3})";
+  const auto document = Document::parse(text);
+  ASSERT_TRUE(document);
+  const std::uint64_t lengths = document->root().key_lengths();
+  for (const std::string_view key :
+       {std::string_view("n"), std::string_view("model"), std::string_view(longer)})
+    EXPECT_NE(lengths & Value::length_bit(key), 0U) << key;
+  EXPECT_EQ(lengths & Value::length_bit("max_tokens"), 0U);
+  const auto escaped = Document::parse(R"({"mod\u0065l":1})");
+  ASSERT_TRUE(escaped);
+  EXPECT_NE(escaped->root().key_lengths() & Value::length_bit("model"), 0U);
+}
+
 TEST(Document, KeysAreComparedUnescaped) {
   const auto document = Document::parse(R"({"mod\u0065l":"a","other":1})");
   ASSERT_TRUE(document);

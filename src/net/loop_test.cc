@@ -1,6 +1,7 @@
 #include "net/loop.h"
 
 #include <gtest/gtest.h>
+#include <sys/eventfd.h>
 
 #include <array>
 #include <atomic>
@@ -8,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "net/epoll_loop.h"
 #include "net/timer_wheel.h"
 
 namespace signalbox::net {
@@ -228,6 +230,39 @@ TEST(TimerWheel, FiresNeverEarlyAndKeepsTimersOfLaterRevolutions) {
   wheel.advance(start + 41'200ms);
   EXPECT_EQ(far.fired, 1);
   EXPECT_EQ(wheel.next(), TimePoint::max());
+}
+
+// An event that is already there; its handler takes time.
+struct SlowEvent final : Watcher {
+  explicit SlowEvent(EpollLoop& owner)
+      : loop(owner), event(::eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    loop.watch(event.get(), EPOLLIN, *this);
+  }
+  void ready(std::uint32_t) override {
+    begun = loop.now();
+    while (loop.clock().now() < begun + 1ms) {
+    }
+    ended = loop.now();
+    loop.unwatch(event.get());
+    loop.stop();
+  }
+  EpollLoop& loop;
+  Fd event;
+  TimePoint begun{};
+  TimePoint ended{};
+};
+
+TEST(Loop, TheTimeOfAnEventIsWhenItBeganAndItsSuccessorsIsLater) {
+  EpollLoop loop;
+  const TimePoint before = loop.now();
+  SlowEvent first(loop);
+  loop.run();
+  EXPECT_GE(first.begun, before);
+  EXPECT_EQ(first.begun, first.ended);
+  EXPECT_GE(loop.now(), first.begun + 1ms) << "between events it goes on";
+  SlowEvent second(loop);
+  loop.run();
+  EXPECT_GE(second.begun, first.begun + 1ms);
 }
 
 TEST(TimerWheel, UnlinkedTimersDoNotFire) {
