@@ -84,7 +84,7 @@ TEST(LmcacheFeed, WhoListensAtOneAddressTellsWorkersThatOne) {
       {R"({"type":"RegisterMsg","instance_id":"x","worker_id":0,"ip":"10.0.0.1","port":1})"}));
   std::optional<kv::Frames> answer;
   ASSERT_TRUE(comes_true([&] { return (answer = worker.receive()).has_value(); }));
-  const std::string_view heartbeat = feed.addresses()[2];
+  const std::string heartbeat = feed.addresses()[2];
   EXPECT_THAT(answer->at(0),
               testing::HasSubstr(heartbeat.substr(std::string_view("tcp://").size())));
 }
