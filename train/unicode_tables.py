@@ -46,7 +46,7 @@ def measure():
 
 def table(name, points):
     rows = ranges(points)
-    print(f"constexpr Range {name}[] = {{")
+    print(f"constexpr CodePointRange {name}[] = {{")
     line = "   "
     for first, last in rows:
         item = f" {{0x{first:x}, 0x{last:x}}},"
@@ -67,9 +67,9 @@ def main():
     table("kMarks", marks)
     table("kPunctuation", punctuation)
     print("// clang-format on\n}  // namespace\n")
-    print("std::span<const Range> dropped_ranges() { return kDropped; }")
-    print("std::span<const Range> mark_ranges() { return kMarks; }")
-    print("std::span<const Range> punctuation_ranges() { return kPunctuation; }\n")
+    print("std::span<const CodePointRange> dropped_ranges() { return kDropped; }")
+    print("std::span<const CodePointRange> mark_ranges() { return kMarks; }")
+    print("std::span<const CodePointRange> punctuation_ranges() { return kPunctuation; }\n")
     print("}  // namespace signalbox::tokenize")
 
 

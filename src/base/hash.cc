@@ -36,21 +36,41 @@ std::uint64_t read_word(const char* from, std::size_t size) {
 constexpr std::uint64_t kA = 0x6a09e667f3bcc909ULL;
 constexpr std::uint64_t kB = 0xbb67ae8584caa73bULL;
 
+constexpr std::size_t kWordsBytes = 16;  // two words go into one multiply
+
+std::uint64_t take_words(std::uint64_t state, const char* at) {
+  return fold(load<std::uint64_t>(at) ^ kA ^ state, load<std::uint64_t>(at + 8) ^ kB);
+}
+
 }  // namespace
 
 std::uint64_t hash64(std::string_view bytes, std::uint64_t seed) {
   std::uint64_t state = fold(seed ^ kA, bytes.size() ^ kB);
   const char* at = bytes.data();
   std::size_t left = bytes.size();
-  for (; left >= 16; left -= 16, at += 16) {
-    state = fold(read_word(at, 8) ^ kA ^ state, read_word(at + 8, 8) ^ kB);
-  }
+  for (; left >= kWordsBytes; left -= kWordsBytes, at += kWordsBytes) state = take_words(state, at);
   if (left > 8) {
     state = fold(read_word(at, 8) ^ kA ^ state, read_word(at + 8, left - 8) ^ kB);
   } else if (left > 0) {
     state = fold(read_word(at, left) ^ kA ^ state, left ^ kB);
   }
   return mix64(state);
+}
+
+std::uint64_t block_hash64(std::string_view bytes, std::uint64_t seed) {
+  constexpr std::size_t kLanes = 4;
+  constexpr std::size_t kStripeBytes = kLanes * kWordsBytes;
+  std::uint64_t a = mix64(seed);
+  std::uint64_t b = mix64(seed + 1);
+  std::uint64_t c = mix64(seed + 2);
+  std::uint64_t d = mix64(seed + 3);
+  for (; bytes.size() >= kStripeBytes; bytes.remove_prefix(kStripeBytes)) {
+    a = take_words(a, bytes.data());
+    b = take_words(b, bytes.data() + kWordsBytes);
+    c = take_words(c, bytes.data() + 2 * kWordsBytes);
+    d = take_words(d, bytes.data() + 3 * kWordsBytes);
+  }
+  return hash64(bytes, fold(fold(a ^ kA, b ^ kB) ^ c ^ kA, d ^ kB));
 }
 
 }  // namespace signalbox

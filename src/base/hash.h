@@ -14,7 +14,11 @@ constexpr std::uint64_t mix64(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
-// 64-bit hash of bytes; about 8 bytes a multiply. Little-endian reads, so equal on every machine we build for.
+// 64-bit hash of bytes; 16 bytes a multiply. Little-endian reads, so equal on every machine we build for. Trained heads
+// name the weights they were trained for by it, so its values stay what they are.
 std::uint64_t hash64(std::string_view bytes, std::uint64_t seed = 0);
+// The same for blocks of some hundred bytes or more: each multiply waits for the one before it, so these go through four
+// chains side by side. Other values than hash64's.
+std::uint64_t block_hash64(std::string_view bytes, std::uint64_t seed);
 
 }  // namespace signalbox

@@ -68,7 +68,7 @@ ClassifierWorkspace& ClassifierWorkspace::operator=(ClassifierWorkspace&&) noexc
 
 struct ClassifierModel::Parts {
   HubConfig config;
-  Task task = Task::kNone;
+  HeadKind head_kind = HeadKind::kNone;
   const tensor::Kernels* kernels = nullptr;
   std::unique_ptr<const tokenize::Tokenizer> tokenizer;
   std::unique_ptr<const Trunk> trunk;
@@ -88,10 +88,10 @@ struct ClassifierModel::Parts {
 
 Result<void> ClassifierModel::Parts::load(ModelFiles files, const ClassifierOptions& options) {
   config = files.config;
-  task = files.task;
+  head_kind = files.head_kind;
   kernels = options.kernels;
   tokenizer = std::move(files.tokenizer);
-  if (task == Task::kNone) {
+  if (head_kind == HeadKind::kNone) {
     return fail(Code::kUnsupported,
                 "config.json names no class that classifies (..ForSequenceClassification, "
                 "..ForTokenClassification, Qwen3ForCausalLM)",
@@ -100,7 +100,7 @@ Result<void> ClassifierModel::Parts::load(ModelFiles files, const ClassifierOpti
   if (static_cast<std::size_t>(tokenizer->size()) > config.vocabulary)
     return fail(Code::kCorrupt, "the tokenizer has more tokens than the model has embeddings");
   std::size_t around = tokenizer->frame().before.size() + tokenizer->frame().after.size();
-  if (task == Task::kLabelTokens) {
+  if (head_kind == HeadKind::kLabelTokens) {
     if (files.classifier_json.empty()) {
       return fail(Code::kUnsupported,
                   "a language model needs a classifier.json that says which tokens are the labels; "
@@ -110,7 +110,7 @@ Result<void> ClassifierModel::Parts::load(ModelFiles files, const ClassifierOpti
     around += prompt_tokens(*tokenizer, *prompt) + kPromptSlack;
     SBX_TRY(head, ClassifierHead::of_tokens(config, prompt->tokens, *files.weights, *kernels));
   } else {
-    SBX_TRY(head, ClassifierHead::load(config, task, *files.weights, *kernels));
+    SBX_TRY(head, ClassifierHead::load(config, head_kind, *files.weights, *kernels));
   }
   SBX_CHECK_OK(load_labels(files));
   const std::size_t pass = std::min(config.positions, limits::kClassifierWindowTokens);
@@ -193,7 +193,7 @@ Result<std::unique_ptr<const ClassifierModel>> ClassifierModel::load(
   return std::unique_ptr<const ClassifierModel>(new ClassifierModel(std::move(parts)));
 }
 
-bool ClassifierModel::labels_tokens() const { return parts_->task == Task::kTokens; }
+bool ClassifierModel::labels_tokens() const { return parts_->head_kind == HeadKind::kTokens; }
 const std::vector<std::string>& ClassifierModel::labels() const { return parts_->labels; }
 
 TextLabels ClassifierModel::classify(std::string_view text, ClassifierWorkspace& workspace) const {

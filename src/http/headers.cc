@@ -90,10 +90,6 @@ void Headers::set_checked(std::string_view name, std::string_view value) {
   places_.erase(std::remove_if(first + 1, places_.end(), same), places_.end());
 }
 
-void Headers::set_all(const Headers& others) {
-  for (const Field& other : others.fields()) set_checked(other.name, other.value);
-}
-
 void Headers::reserve(std::size_t fields, std::size_t bytes) {
   places_.reserve(fields);
   text_.reserve(bytes);

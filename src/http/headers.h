@@ -43,8 +43,6 @@ class Headers {
   void add_taken(const Place& place) { places_.push_back(place); }
   // Replaces all fields of that name by one.
   void set(std::string_view name, std::string_view value);
-  // The same for every field of `others`, in their order.
-  void set_all(const Headers& others);
   // Room for fields of so many bytes, names, values and four more each.
   void reserve(std::size_t fields, std::size_t bytes);
   // Number of fields removed.

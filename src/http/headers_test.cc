@@ -47,7 +47,7 @@ RC_GTEST_PROP(Headers, HoldWhatAListOfPairsWouldAfterAnyChanges, ()) {
   for (int i = 0; i < steps; ++i) {
     const std::string name = gen_name();
     const std::string value = gen_value();
-    switch (*rc::gen::inRange(0, 5)) {
+    switch (*rc::gen::inRange(0, 4)) {
       case 0:
         headers.add(name, value);
         pairs.emplace_back(name, value);
@@ -61,20 +61,12 @@ RC_GTEST_PROP(Headers, HoldWhatAListOfPairsWouldAfterAnyChanges, ()) {
                     return equal_ignore_case(pair.first, name);
                   }));
         break;
-      case 3: {
+      default: {
         // The value is a view into the very object that changes.
         const std::string kept(headers.get(name));
         headers.set("copy", headers.get(name));
         naive_set(pairs, "copy", kept);
         break;
-      }
-      default: {
-        Headers others;
-        others.add(name, value);
-        others.add("b", "2");
-        headers.set_all(others);
-        naive_set(pairs, name, value);
-        naive_set(pairs, "b", "2");
       }
     }
     RC_ASSERT(pairs_of(headers) == pairs);

@@ -1,7 +1,6 @@
 #include "http/message_head.h"
 
 #include <algorithm>
-#include <array>
 #include <string>
 #include <vector>
 
@@ -17,8 +16,8 @@ constexpr std::size_t kFieldsReserved = 24;
 constexpr std::size_t kAddedBytes = 512;
 constexpr std::string_view kLineEnd = "\r\n";
 
-constexpr std::array<std::string_view, 6> kHopByHop = {
-    "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"};
+constexpr Words kHopByHop = {"connection", "keep-alive",        "te",
+                             "trailer",    "transfer-encoding", "upgrade"};
 
 // The field in lines[begin, end), which ends before its CRLF.
 Result<Headers::Place> parse_field(std::string_view lines, std::size_t begin, std::size_t end,
@@ -121,8 +120,7 @@ void remove_hop_by_hop(Headers& headers) {
   }
   headers.remove_if([&](const Headers::Field& field) {
     const auto same = [&](std::string_view name) { return equal_ignore_case(field.name, name); };
-    return std::any_of(kHopByHop.begin(), kHopByHop.end(), same) ||
-           std::any_of(named.begin(), named.end(), same) ||
+    return kHopByHop.contains(field.name) || std::any_of(named.begin(), named.end(), same) ||
            starts_with_ignore_case(field.name, "proxy-");
   });
 }

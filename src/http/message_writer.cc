@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdint>
-#include <initializer_list>
 #include <limits>
 
 #include "base/text.h"
@@ -56,10 +55,11 @@ constexpr Reason kReasons[] = {
 // Of HTTP/2; lines of their own have no place in HTTP/1.
 bool is_pseudo(std::string_view name) { return name.starts_with(':'); }
 
-bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
-  return std::any_of(names.begin(), names.end(),
-                     [&](std::string_view other) { return equal_ignore_case(name, other); });
-}
+// Fields that say what only the writer knows.
+constexpr Words kOwnRequestFields = {"host", "content-length", "transfer-encoding", "connection",
+                                     "expect"};
+constexpr Words kOwnResponseFields = {"content-length", "transfer-encoding", "connection", "date"};
+constexpr Words kMethodsWithBody = {"POST", "PUT", "PATCH"};
 
 void append_number(std::string& out, std::uint64_t number) {
   std::array<char, std::numeric_limits<std::uint64_t>::digits10 + 1> digits;
@@ -118,13 +118,10 @@ void append_request_head(std::string& out, const RequestLine& line, const Header
   out.append(line.method).append(" ").append(line.target).append(" HTTP/1.1\r\n");
   append_field(out, "Host", line.host);
   for (const auto& field : headers.fields()) {
-    if (is_pseudo(field.name) ||
-        is_one_of(field.name,
-                  {"host", "content-length", "transfer-encoding", "connection", "expect"}))
-      continue;
+    if (is_pseudo(field.name) || kOwnRequestFields.contains(field.name)) continue;
     out.append(field.line);
   }
-  append_framing(out, body, is_one_of(line.method, {"POST", "PUT", "PATCH"}));
+  append_framing(out, body, kMethodsWithBody.contains(line.method));
   out.append("\r\n");
 }
 
@@ -136,9 +133,7 @@ void append_response_head(std::string& out, const StatusLine& line, const Header
   out.append(" ").append(reason_phrase(line.status)).append("\r\n");
   if (!line.date.empty()) append_field(out, "Date", line.date);
   for (const auto& field : headers.fields()) {
-    if (is_pseudo(field.name) ||
-        is_one_of(field.name, {"content-length", "transfer-encoding", "connection", "date"}))
-      continue;
+    if (is_pseudo(field.name) || kOwnResponseFields.contains(field.name)) continue;
     out.append(field.line);
   }
   const bool bodiless = line.status < 200 || line.status == 204 || line.status == 304;

@@ -8,7 +8,7 @@
 namespace signalbox::index {
 
 void BlockChain::close(std::string_view block) {
-  hashes_.push_back(hash64(block, hashes_.empty() ? 0 : hashes_.back()));
+  hashes_.push_back(block_hash64(block, hashes_.empty() ? 0 : hashes_.back()));
 }
 
 void BlockChain::add(std::string_view text) {

@@ -81,7 +81,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     edit(patch, values[choices[i] % values.size()], choices[i + 1]);
   }
   const std::string result = patch.apply(text);
-  SBX_ASSERT(result.size() == patch.applied_size(text.size()));
+  SBX_ASSERT(result.size() == signalbox::json::EditedText(text, patch.edits()).size());
   SBX_ASSERT(Document::parse(result).has_value());
   SBX_ASSERT(!patch.empty() || result == text);
   const auto merged = Patch().merged(patch);

@@ -248,22 +248,32 @@ Result<Patch> Patch::merged(const Patch& later) const {
   return both;
 }
 
-std::size_t Patch::applied_size(std::size_t text_size) const {
-  std::size_t size = text_size;
+std::size_t EditedText::size() const {
+  std::size_t size = text_.size();
   for (const Edit& edit : edits_) size = size - (edit.end - edit.begin) + edit.with.size();
   return size;
 }
 
-std::string Patch::apply(std::string_view text) const {
-  std::string out;
-  out.reserve(applied_size(text.size()));
+std::vector<std::string_view> EditedText::pieces() const {
+  std::vector<std::string_view> pieces;
+  pieces.reserve(2 * edits_.size() + 1);
+  const auto add = [&](std::string_view piece) {
+    if (!piece.empty()) pieces.push_back(piece);
+  };
   std::size_t position = 0;
   for (const Edit& edit : edits_) {
-    out.append(text.substr(position, edit.begin - position));
-    out.append(edit.with);
+    add(text_.substr(position, edit.begin - position));
+    add(edit.with);
     position = edit.end;
   }
-  out.append(text.substr(position));
+  add(text_.substr(position));
+  return pieces;
+}
+
+std::string EditedText::str() const {
+  std::string out;
+  out.reserve(size());
+  for (const std::string_view piece : pieces()) out.append(piece);
   return out;
 }
 

@@ -12,6 +12,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -19,14 +20,33 @@
 
 namespace signalbox::json {
 
+struct Edit {
+  std::size_t begin = 0;  // offset in the original text
+  std::size_t end = 0;    // one past the replaced bytes; equal to begin for an insertion
+  std::string with;
+};
+
+// A text and the edits that make another of it, not made yet: a long body is sent in pieces, most of them the client's own
+// bytes, and copied nowhere. Borrows the text.
+class EditedText {
+ public:
+  // `edits` are sorted and disjoint, as those of a Patch.
+  explicit EditedText(std::string_view text, std::vector<Edit> edits = {})
+      : text_(text), edits_(std::move(edits)) {}
+
+  std::size_t size() const;
+  // In order, none of them empty; good as long as this object, or the one it is moved to.
+  std::vector<std::string_view> pieces() const;
+  // In one piece. O(bytes + edits).
+  std::string str() const;
+
+ private:
+  std::string_view text_;
+  std::vector<Edit> edits_;
+};
+
 class Patch {
  public:
-  struct Edit {
-    std::size_t begin = 0;  // offset in the original text
-    std::size_t end = 0;    // one past the replaced bytes; equal to begin for an insertion
-    std::string with;
-  };
-
   // `raw_json` is always JSON text that the caller made or took from a Document. All errors are kInvalidArgument: not an
   // object or array, index past the end, a key that occurs twice, an overlapping edit. A failed call changes nothing.
   // Cost: O(children of the edited container + edits so far).
@@ -47,12 +67,12 @@ class Patch {
   // True when the value itself, or something that contains it, is replaced or removed: it must not be edited inside.
   bool covers(Value value) const;
   bool empty() const { return edits_.empty(); }
-  const std::vector<Edit>& edits() const { return edits_; }
+  const std::vector<Edit>& edits() const& { return edits_; }
+  std::vector<Edit> edits() && { return std::move(edits_); }
   // Edits of both, as if those of `later` had been made after ours. Used to add per-attempt edits to those of the plugins.
   Result<Patch> merged(const Patch& later) const;
   // The edited text. O(bytes + edits).
-  std::string apply(std::string_view text) const;
-  std::size_t applied_size(std::size_t text_size) const;
+  std::string apply(std::string_view text) const { return EditedText(text, edits_).str(); }
 
  private:
   struct Child {

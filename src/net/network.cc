@@ -120,7 +120,8 @@ class SocketNetwork final : public Network {
 std::string to_string(const Address& address) {
   const bool literal_v6 = address.host.find(':') != std::string::npos;
   std::string text = literal_v6 ? "[" + address.host + "]" : address.host;
-  return text.append(":").append(std::to_string(address.port));
+  text.append(":").append(std::to_string(address.port));
+  return text;
 }
 
 std::unique_ptr<Network> make_network(Loop& loop) {

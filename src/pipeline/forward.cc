@@ -117,7 +117,7 @@ net::Task<Result<void>> Pipeline::forward(Flow* flow) {
   options.request_id = exchange.client.request_id;
   options.idle_timeout = config.own.limits.stream_idle_timeout;
   options.total = exchange.client.deadline;
-  add_edge_headers(*flow, options.headers_set);
+  options.edit_head = [this, flow](http::Headers& headers) { add_edge_headers(*flow, headers); };
   auto relayed = co_await response::relay(&live.lease, std::move(live.head), &flow->sink, &observer,
                                           &loop_.event_clock(), std::move(options));
   exchange.usage = observer.usage();

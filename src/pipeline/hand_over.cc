@@ -89,8 +89,10 @@ Result<listener::Carried> Pipeline::carried_request(Flow& flow, Handover& handov
       .base_path = backend.base_path,
       .span_id = random_hex(random_, 1)};
   listener::Carried carried;
-  SBX_TRY(carried.body, upstream::render_attempt(exchange, config, *handover.candidate, backend,
-                                                 {.add_include_usage = handover.add_usage}));
+  SBX_TRY(const json::EditedText body,
+          upstream::render_attempt(exchange, config, *handover.candidate, backend,
+                                   {.add_include_usage = handover.add_usage}));
+  carried.body = body.str();
   carried.body_changed = carried.body != exchange.client.body;
   carried.headers = upstream::request_headers(inputs);
   carried.headers.set(kSelectedModel, handover.candidate->upstream_name);
@@ -169,9 +171,7 @@ net::Task<Result<void>> Pipeline::watch_answer(Flow* flow, Handover* handover,
   if (nothing_to_see) watch = listener::Watch::kNothing;
   services_.instruments.extproc_load_source.with(nothing_to_see ? "scrape" : "stream").add();
 
-  http::Headers added;
-  add_response_headers(header_inputs(*flow), added);
-  head.headers.set_all(std::move(added));
+  add_response_headers(header_inputs(*flow), head.headers);
   if (observer.may_change_length()) head.headers.remove("content-length");
   flow->carrier->start(std::move(head.headers), watch);
   std::string joined;

@@ -53,45 +53,45 @@ void add_matched(const HeaderInputs& inputs, http::Headers& headers) {
       if (!names.empty()) names += ',';
       names += inputs.leaves[i].name;
     }
-    if (!names.empty()) headers.add(header, names);
+    if (!names.empty()) headers.set(header, names);
   }
 }
 
 void add_seed_set(const exchange::Exchange& exchange, const exchange::Candidate& candidate,
                   http::Headers& headers) {
-  headers.add("x-vsr-selected-category", category_value(exchange));
-  headers.add("x-vsr-selected-reasoning", reasoning_word(candidate));
-  headers.add("x-vsr-injected-system-prompt",
+  headers.set("x-vsr-selected-category", category_value(exchange));
+  headers.set("x-vsr-selected-reasoning", reasoning_word(candidate));
+  headers.set("x-vsr-injected-system-prompt",
               exchange.edits.injected_system_prompt ? "true" : "false");
   if (const auto* attempt = exchange.answering_attempt()) {
-    headers.add("x-vsr-destination-endpoint", attempt->endpoint_url);
+    headers.set("x-vsr-destination-endpoint", attempt->endpoint_url);
   }
   if (exchange.path == exchange::ResponsePath::kFastResponse) {
-    headers.add("x-vsr-fast-response", "true");
+    headers.set("x-vsr-fast-response", "true");
   }
 }
 
 void add_v03_set(const HeaderInputs& inputs, bool seed_set_added, http::Headers& headers) {
   const auto& exchange = inputs.exchange;
-  headers.add("x-vsr-schema-version", "2");
-  headers.add("x-vsr-response-path", response_path_name(exchange.path));
+  headers.set("x-vsr-schema-version", "2");
+  headers.set("x-vsr-response-path", response_path_name(exchange.path));
   if (!exchange.decision.automatic) return;
-  if (!inputs.recipe.empty()) headers.add("x-vsr-selected-recipe", inputs.recipe);
-  headers.add("x-vsr-selected-confidence", fmt::format("{:.4f}", exchange.decision.confidence));
+  if (!inputs.recipe.empty()) headers.set("x-vsr-selected-recipe", inputs.recipe);
+  headers.set("x-vsr-selected-confidence", fmt::format("{:.4f}", exchange.decision.confidence));
   if (exchange.decision.decision != nullptr) {
-    headers.add("x-vsr-selected-algorithm", exchange.decision.decision->algorithm);
+    headers.set("x-vsr-selected-algorithm", exchange.decision.decision->algorithm);
   }
   if (!wants_debug(exchange)) return;
   if (!seed_set_added) {
-    headers.add("x-vsr-selected-category", category_value(exchange));
+    headers.set("x-vsr-selected-category", category_value(exchange));
     const auto* candidate = exchange.answering_candidate();
     if (candidate != nullptr) {
-      headers.add("x-vsr-selected-reasoning", reasoning_word(*candidate));
+      headers.set("x-vsr-selected-reasoning", reasoning_word(*candidate));
     }
-    headers.add("x-vsr-injected-system-prompt",
+    headers.set("x-vsr-injected-system-prompt",
                 exchange.edits.injected_system_prompt ? "true" : "false");
   }
-  headers.add("x-vsr-context-token-count", std::to_string(exchange.request.context_tokens));
+  headers.set("x-vsr-context-token-count", std::to_string(exchange.request.context_tokens));
   add_matched(inputs, headers);
 }
 
@@ -132,15 +132,12 @@ std::string_view rung_name(exchange::Rung rung) {
 }
 
 void add_response_headers(const HeaderInputs& inputs, http::Headers& headers) {
-  constexpr std::size_t kFieldsReserved = 16;
-  constexpr std::size_t kBytesReserved = 768;
   const auto& exchange = inputs.exchange;
-  headers.reserve(kFieldsReserved, kBytesReserved);
-  headers.add("x-request-id", exchange.client.request_id);
+  headers.set("x-request-id", exchange.client.request_id);
   if (const auto* candidate = exchange.answering_candidate()) {
-    headers.add("x-vsr-selected-model", candidate->public_name);
+    headers.set("x-vsr-selected-model", candidate->public_name);
     if (exchange.decision.automatic) {
-      headers.add("x-vsr-selected-decision",
+      headers.set("x-vsr-selected-decision",
                   exchange.decision.decision != nullptr
                       ? std::string_view(exchange.decision.decision->name)
                       : "default");
@@ -151,26 +148,26 @@ void add_response_headers(const HeaderInputs& inputs, http::Headers& headers) {
     add_v03_set(inputs, inputs.set == config::HeaderSet::kBoth, headers);
   }
   if (!exchange.route.policy.empty()) {
-    headers.add("x-signalbox-policy", exchange.route.policy);
+    headers.set("x-signalbox-policy", exchange.route.policy);
     if (exchange.route.cached_tokens > 0)
-      headers.add("x-signalbox-cached-tokens",
+      headers.set("x-signalbox-cached-tokens",
                   fmt::format("{}/{}", exchange.route.cached_tokens, exchange.route.prompt_tokens));
     using exchange::CacheSource;
     if (exchange.route.cache_source != CacheSource::kEstimate) {
-      headers.add("x-signalbox-cache-source",
+      headers.set("x-signalbox-cache-source",
                   exchange.route.cache_source == CacheSource::kKvEvents ? "kv-events" : "lmcache");
     }
     for (const auto& attempt : exchange.attempts)
       if (attempt.prefill && attempt.status == 200)
-        headers.add("x-signalbox-prefill-endpoint", attempt.endpoint_url);
+        headers.set("x-signalbox-prefill-endpoint", attempt.endpoint_url);
   }
   const auto rung = exchange.signals.rung;
   if (rung != exchange::Rung::kNone && rung != exchange::Rung::kEncoder) {
-    headers.add("x-signalbox-rung", rung_name(rung));
+    headers.set("x-signalbox-rung", rung_name(rung));
   }
-  if (exchange.signals.foreign) headers.add("x-signalbox-low-confidence", "not-english");
+  if (exchange.signals.foreign) headers.set("x-signalbox-low-confidence", "not-english");
   if (exchange.signals.tokens_seen < exchange.signals.tokens_total) {
-    headers.add("x-signalbox-tokens-seen",
+    headers.set("x-signalbox-tokens-seen",
                 fmt::format("{}/{}", exchange.signals.tokens_seen, exchange.signals.tokens_total));
   }
 }

@@ -20,8 +20,8 @@ struct HeaderInputs {
   config::HeaderSet set = config::HeaderSet::kBoth;
 };
 
-// Adds the headers to an answer about to start. Values are configuration names, numbers and enum words, never text of
-// the request. A signal that was not needed reads "not-evaluated", never "none".
+// Sets the headers of an answer about to start, in the place of an engine's of the same names. Values are configuration
+// names, numbers and enum words, never text of the request. A signal that was not needed reads "not-evaluated", never "none".
 void add_response_headers(const HeaderInputs& inputs, http::Headers& headers);
 
 // "upstream", "fast_response", ...: the value of x-vsr-response-path.

@@ -123,11 +123,18 @@ FrameFacts read_responses_frame(Value root, std::string_view type, Usage& usage)
 
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
+constexpr std::array<bool, 256> kStructural = [] {
+  std::array<bool, 256> table{};
+  for (const char c : {'"', '{', '}', '[', ']'}) table[static_cast<unsigned char>(c)] = true;
+  return table;
+}();
+
 // Where the container that is open at `at` ends (one past it), given that `at` is outside any string; npos if it does not.
 std::size_t end_of_open_container(std::string_view text, std::size_t at) {
   std::size_t depth = 1;
-  while ((at = text.find_first_of("\"{}[]", at)) != std::string_view::npos) {
+  while (at < text.size()) {
     const char c = text[at++];
+    if (!kStructural[static_cast<unsigned char>(c)]) continue;
     if (c == '{' || c == '[') ++depth;
     if ((c == '}' || c == ']') && --depth == 0) return at;
     if (c != '"') continue;

@@ -40,8 +40,7 @@ class Relay {
       first = *piece;
     }
     http::remove_hop_by_hop(head.headers);
-    for (const auto& name : options_.headers_removed) head.headers.remove(name);
-    head.headers.set_all(options_.headers_set);
+    options_.edit_head(head.headers);
     const auto passed = observer_.observe(first, clock_.now());
     // A variable of its own: g++ 12 destroys a braced temporary of a co_await expression twice.
     http::ResponseStart start{.status = head.status,

@@ -7,8 +7,8 @@
 //   anything else  the connection is closed before the announced end, so that the loss cannot be taken for an answer
 #pragma once
 
+#include <functional>
 #include <string>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -28,9 +28,8 @@ struct RelayOptions {
   std::string request_id;
   Duration idle_timeout = limits::kStreamIdleTimeout;  // between two reads of the body
   Deadline total = Deadline::none();
-  // Edits of the head, after the hop-by-hop fields are gone: first removed, then set.
-  std::vector<std::string> headers_removed;
-  http::Headers headers_set;
+  // Makes the engine's head the client's, after the hop-by-hop fields are gone.
+  std::function<void(http::Headers&)> edit_head = [](http::Headers&) {};
 };
 
 // After lease->exchange(): `head` is its result. The lease is released when the body is complete and closed when it is

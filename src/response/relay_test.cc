@@ -96,8 +96,10 @@ TEST(Relay, SendsAJsonAnswerAndItsHeadInOneWriteWithALength) {
 
 TEST(Relay, EditsTheHeadAndDropsHopByHopFields) {
   Fixture f;
-  f.options.headers_removed = {"Server"};
-  f.options.headers_set.set("x-vsr-selected-model", "math");
+  f.options.edit_head = [](http::Headers& headers) {
+    headers.remove("server");
+    headers.set("x-vsr-selected-model", "math");
+  };
   f.peer().send(
       "HTTP/1.1 429 Too Many Requests\r\nConnection: x-hop\r\nX-Hop: 1\r\nServer: "
       "uvicorn\r\nRetry-After: 3\r\n"

@@ -7,14 +7,14 @@
 
 namespace signalbox::tokenize {
 
-struct Range {
+struct CodePointRange {
   std::uint32_t first;
   std::uint32_t last;  // inclusive
 };
 
-std::span<const Range>
+std::span<const CodePointRange>
 dropped_ranges();  // control, format and private use; removed before anything else
-std::span<const Range> mark_ranges();         // non-spacing marks; removed after decomposition
-std::span<const Range> punctuation_ranges();  // each is a word of its own
+std::span<const CodePointRange> mark_ranges();  // non-spacing marks; removed after decomposition
+std::span<const CodePointRange> punctuation_ranges();  // each is a word of its own
 
 }  // namespace signalbox::tokenize

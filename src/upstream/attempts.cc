@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -45,6 +46,23 @@ bool is_cancelled(const net::Cancellation* cancel) {
   return cancel != nullptr && cancel->cancelled();
 }
 
+// What leaves in one write beside the head: the pieces as they are, or one copy of a body that is in too many.
+class BodyParts {
+ public:
+  explicit BodyParts(const json::EditedText& body) : parts_(body.pieces()) {
+    if (parts_.size() < net::kWritePartsMax) return;
+    whole_ = body.str();
+    parts_.assign(1, whole_);
+  }
+  BodyParts(const BodyParts&) = delete;
+  BodyParts& operator=(const BodyParts&) = delete;
+  net::WriteParts parts() const { return parts_; }
+
+ private:
+  std::string whole_;
+  std::vector<std::string_view> parts_;
+};
+
 }  // namespace
 
 // What all attempts of one request share.
@@ -60,7 +78,7 @@ struct Upstream::Round {
   std::string reason;                    // label of the last attempt's outcome
   std::optional<Duration> repeat_after;  // what the last attempt says about asking its engine again
   // How the request ends if nothing better comes: the latest answer of an engine, else the latest failure.
-  Result<Live> last = fail(Code::kUnavailable, "no attempt was made");
+  Result<Live> last = std::unexpected(Error{Code::kUnavailable, {}, {}});
   std::optional<std::size_t> answered;  // the attempt behind `last`, if an engine answered
 
   std::size_t attempts_before = 0;  // of the request's other half
@@ -222,18 +240,17 @@ std::unique_ptr<Watchdog> Upstream::watch(const Round* round) {
 
 net::Task<Result<http::ResponseHead>> Upstream::exchange_once(Round* round, http::Lease* lease,
                                                               std::string_view head,
-                                                              std::string_view body) {
+                                                              net::WriteParts body) {
   const auto& client = round->sending.exchange->client;
   const Deadline first_byte =
       Deadline::after(loop_.now(), round->sending.config->own.limits.first_byte_timeout)
           .sooner(round->deadline());
-  const std::array<std::string_view, 1> parts = {body};
   const http::Lease::Wait wait{.deadline = first_byte, .to_head = client.method == "HEAD"};
   round->sent = true;
-  co_return co_await lease->exchange(head, parts, wait);
+  co_return co_await lease->exchange(head, body, wait);
 }
 
-Result<std::string> Upstream::body_of(const Round& round) {
+Result<json::EditedText> Upstream::body_of(const Round& round) {
   const auto& sending = round.sending;
   const RenderOptions options{.add_include_usage = sending.add_include_usage,
                               .prefill_half = sending.prefill_half,
@@ -252,14 +269,15 @@ net::Task<Result<Live>> Upstream::attempt(Round* round) {
   round->excluded.push_back(&endpoint);
   round->sent = false;
 
-  SBX_CO_TRY(const std::string body, body_of(*round));
+  SBX_CO_TRY(const json::EditedText edited, body_of(*round));
+  const BodyParts body(edited);
   const HeadInputs inputs{.client = exchange.client,
                           .edits = exchange.edits,
                           .endpoint = exchange.request.endpoint,
                           .backend = replica.backend,
                           .address = endpoint.address(),
                           .base_path = endpoint.base_path(),
-                          .body_bytes = body.size(),
+                          .body_bytes = edited.size(),
                           .span_id = random_hex(random_, 1)};
   const std::string head = request_head(inputs);
 
@@ -273,15 +291,15 @@ net::Task<Result<Live>> Upstream::attempt(Round* round) {
   round->hung = false;
   // What may be sent only once gets a connection that no engine can have closed already.
   auto lease = co_await connect(round, round->repeatable, cancel);
-  Result<http::ResponseHead> answer = fail(Code::kUpstreamConnect, "not connected");
+  Result<http::ResponseHead> answer;
   if (lease) {
     exchange.attempts[index].connect_time = loop_.now() - exchange.attempts[index].started_at;
     if (watchdog) watchdog->start();
-    answer = co_await exchange_once(round, &*lease, head, body);
+    answer = co_await exchange_once(round, &*lease, head, body.parts());
     if (!answer && lease->closed_while_idle()) {
       round->sent = false;
       lease = co_await connect(round, false, cancel);
-      if (lease) answer = co_await exchange_once(round, &*lease, head, body);
+      if (lease) answer = co_await exchange_once(round, &*lease, head, body.parts());
     }
   }
   if (round->sent) round->sending.kv_transfer_params.clear();

@@ -25,6 +25,7 @@
 #include "discovery/endpoint_table.h"
 #include "exchange/exchange.h"
 #include "http/client.h"
+#include "json/splice.h"
 #include "net/loop.h"
 #include "net/task.h"
 #include "telemetry/instruments.h"
@@ -94,10 +95,10 @@ class Upstream {
   struct Round;
   // Sets round->choice. False when nothing is left to try; round->last says how it ended.
   net::Task<bool> choose_next(Round* round);
-  static Result<std::string> body_of(const Round& round);
+  static Result<json::EditedText> body_of(const Round& round);
   net::Task<Result<Live>> attempt(Round* round);
   net::Task<Result<http::ResponseHead>> exchange_once(Round* round, http::Lease* lease,
-                                                      std::string_view head, std::string_view body);
+                                                      std::string_view head, net::WriteParts body);
   net::Task<Result<http::Lease>> connect(Round* round, bool reuse, net::Cancellation* cancel);
   // `round` outlives the watch.
   std::unique_ptr<Watchdog> watch(const Round* round);

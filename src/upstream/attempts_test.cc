@@ -1,5 +1,6 @@
 #include "upstream/attempts.h"
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -166,6 +167,32 @@ TEST_F(Attempts, AGoodAnswerIsHandedOnWithItsBodyUnread) {
   EXPECT_EQ(exchange.attempts[0].endpoint_url, "http://a:80");
   EXPECT_EQ(reports["a"], Outcomes{discovery::Outcome::kSuccess});
   EXPECT_NE(network.peer(0).received().find(R"("model":"m")"), std::string::npos);
+}
+
+TEST_F(Attempts, ABodyOfManyPiecesArrivesWhole) {
+  model("m", {"a"});
+  engine("a", {answer(200, "hello")});
+  std::string members;
+  for (int i = 0; i < 40; ++i) members += fmt::format(R"(,"k{}":{})", i, i);
+  exchange.client.body = R"({"model":"asked")" + members + "}";
+  exchange.request.document = *json::Document::parse(exchange.client.body);
+  const json::Value root = exchange.request.document.root();
+  for (int i = 1; i < 40; i += 2) {
+    ASSERT_TRUE(exchange.edits.body.set_member(root, fmt::format("k{}", i), R"("edited")"));
+  }
+  ASSERT_TRUE(send());
+  const std::string& received = network.peer(0).received();
+  const std::string body = received.substr(received.find("\r\n\r\n") + 4);
+  EXPECT_NE(received.find(fmt::format("\r\nContent-Length: {}\r\n", body.size())),
+            std::string::npos)
+      << received;
+  const auto parsed = json::Document::parse(body);
+  ASSERT_TRUE(parsed) << body;
+  for (int i = 0; i < 40; ++i) {
+    const auto value = *parsed->root().find(fmt::format("k{}", i));
+    ASSERT_TRUE(value);
+    EXPECT_EQ(value->raw(), i % 2 == 1 ? R"("edited")" : std::to_string(i));
+  }
 }
 
 TEST_F(Attempts, RetryableStatusesGoToTheNextReplica) {

@@ -179,23 +179,23 @@ Result<Patch> render_patch(const exchange::Request& request, const Patch& plugin
   return patch;
 }
 
-Result<std::string> render_body(const exchange::ClientRequest& client,
-                                const exchange::Request& request, const Patch& plugin_edits,
-                                const exchange::Candidate& candidate,
-                                const config::ReasoningFamily* family,
-                                const RenderOptions& options) {
+Result<json::EditedText> render_body(const exchange::ClientRequest& client,
+                                     const exchange::Request& request, const Patch& plugin_edits,
+                                     const exchange::Candidate& candidate,
+                                     const config::ReasoningFamily* family,
+                                     const RenderOptions& options) {
   if (request.form_model) {
-    std::string body = client.body;
     const auto [begin, end] = *request.form_model;
-    return body.replace(begin, end - begin, candidate.upstream_name);
+    return json::EditedText(client.body, {{begin, end, candidate.upstream_name}});
   }
-  SBX_TRY(const Patch patch, render_patch(request, plugin_edits, candidate, family, options));
-  return patch.apply(client.body);
+  SBX_TRY(Patch patch, render_patch(request, plugin_edits, candidate, family, options));
+  return json::EditedText(client.body, std::move(patch).edits());
 }
 
-Result<std::string> render_attempt(const exchange::Exchange& exchange, const config::Config& config,
-                                   const exchange::Candidate& candidate,
-                                   const config::BackendRef& backend, RenderOptions options) {
+Result<json::EditedText> render_attempt(const exchange::Exchange& exchange,
+                                        const config::Config& config,
+                                        const exchange::Candidate& candidate,
+                                        const config::BackendRef& backend, RenderOptions options) {
   const auto& families = config.providers.reasoning_families;
   const auto family = families.find(candidate.model->reasoning_family);
   options.dialect = dialect_of(backend.provider, backend.host);

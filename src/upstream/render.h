@@ -54,18 +54,20 @@ Result<json::Patch> render_patch(const exchange::Request& request, const json::P
                                  const config::ReasoningFamily* family,
                                  const RenderOptions& options);
 
-// The patched body. In a form the value of the field `model` is replaced; any other body that is not a JSON object is
-// returned as it came.
-Result<std::string> render_body(const exchange::ClientRequest& client,
-                                const exchange::Request& request, const json::Patch& plugin_edits,
-                                const exchange::Candidate& candidate,
-                                const config::ReasoningFamily* family,
-                                const RenderOptions& options);
+// The patched body, over the client's own bytes. In a form the value of the field `model` is replaced; any other body that
+// is not a JSON object is returned as it came.
+Result<json::EditedText> render_body(const exchange::ClientRequest& client,
+                                     const exchange::Request& request,
+                                     const json::Patch& plugin_edits,
+                                     const exchange::Candidate& candidate,
+                                     const config::ReasoningFamily* family,
+                                     const RenderOptions& options);
 
 // render_body() for one attempt of `exchange` at `backend`: family, dialect and API format as configuration and candidate
 // say, the rest as `options` do.
-Result<std::string> render_attempt(const exchange::Exchange& exchange, const config::Config& config,
-                                   const exchange::Candidate& candidate,
-                                   const config::BackendRef& backend, RenderOptions options);
+Result<json::EditedText> render_attempt(const exchange::Exchange& exchange,
+                                        const config::Config& config,
+                                        const exchange::Candidate& candidate,
+                                        const config::BackendRef& backend, RenderOptions options);
 
 }  // namespace signalbox::upstream

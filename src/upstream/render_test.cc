@@ -24,7 +24,7 @@ struct Fixture {
   std::string render(const Candidate& candidate, const ReasoningFamily* family = nullptr,
                      const RenderOptions& options = {}, const json::Patch& plugins = {}) const {
     auto body = render_body(client, request, plugins, candidate, family, options);
-    return body ? *body : body.error().message;
+    return body ? body->str() : body.error().message;
   }
   exchange::ClientRequest client;
   exchange::Request request;

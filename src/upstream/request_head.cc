@@ -21,6 +21,7 @@ constexpr std::string_view kAnthropicVersionDefault = "2023-06-01";
 
 // Names that only gateways between the client and us may have meant for us; x-user-<provider>-key are credentials.
 bool is_for_us(std::string_view name) {
+  if (name.empty() || ascii_lower(name.front()) != 'x') return false;
   if (equal_ignore_case(name, "x-selected-model") ||
       equal_ignore_case(name, "x-gateway-destination-endpoint")) {
     return true;
@@ -45,7 +46,8 @@ std::string traceparent_of(const HeadInputs& in) {
   std::string value = "00-";
   value.reserve(55);
   value.append(in.client.trace_id).append("-").append(in.span_id);
-  return value.append(in.client.trace_sampled.value_or(true) ? "-01" : "-00");
+  value.append(in.client.trace_sampled.value_or(true) ? "-01" : "-00");
+  return value;
 }
 
 }  // namespace

@@ -195,7 +195,7 @@ std::shared_ptr<TokenFinder::Call> TokenFinder::call_of(const exchange::Exchange
                   best->endpoint->base_path(), query.set->kv_events().tokenize_path);
   call->request.headers.add("content-type", "application/json");
   add_credentials(best->backend, call->request.headers);
-  call->request.body = *std::move(body);
+  call->request.body = body->str();
   call->request.response_bytes_max = limits::kTokenizeAnswerBytesMax;
   return call;
 }
@@ -275,7 +275,7 @@ KnownPrompt TokenFinder::tokenize_here(const exchange::Exchange& exchange, const
                                family == families.end() ? nullptr : &family->second,
                                {.api_format = candidate.model->api_format});
     if (!patched) return nullptr;
-    body = *std::move(patched);
+    body = patched->str();
     auto parsed = json::Document::parse(body);
     if (!parsed) return nullptr;
     edited = *std::move(parsed);

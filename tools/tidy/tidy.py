@@ -151,6 +151,28 @@ def check_names(tree):
                 tree.report(path, 1, 'name', f'"{part}" says nothing: name the subject')
 
 
+NAMESPACE = re.compile(r'^namespace (?:([\w:]+) )?\{', re.MULTILINE)
+TYPE = re.compile(r'^(?:class|struct|enum class|enum|union) (?:alignas\(\w+\) )?(\w+)(?!\w|::)[^;{(]*\{', re.MULTILINE)
+
+
+def check_types(tree):
+    """Two headers that define a type of one name in one namespace: the linker takes one of them for both."""
+    first = {}
+    for path in tree.paths:
+        if not path.endswith('.h') or not path.startswith('src/'):
+            continue
+        code = cpp.code_of(tree.read(path))
+        spaces = [(match.start(), match.group(1)) for match in NAMESPACE.finditer(code)]
+        for match in TYPE.finditer(code):
+            space = next((name for start, name in reversed(spaces) if start < match.start()), None)
+            if space is None:  # unnamed, so of each source file its own
+                continue
+            other = first.setdefault((space, match.group(1)), path)
+            if other != path:
+                line = code.count('\n', 0, match.start()) + 1
+                tree.report(path, line, 'one-definition', f'{space}::{match.group(1)} is also defined in {other}: rename one')
+
+
 def check_documents(tree):
     hacking = tree.read('HACKING.md') if 'HACKING.md' in tree.paths else ''
     for name in sorted({path.split('/')[1] for path in tree.paths if path.startswith('src/') and path.count('/') > 1}):
@@ -175,6 +197,7 @@ def check_tree(root):
         if path.endswith(('.cc', '.h')):
             check_cpp(tree, path, known)
     check_names(tree)
+    check_types(tree)
     check_documents(tree)
     return sorted(tree.findings)
 

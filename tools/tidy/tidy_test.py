@@ -147,6 +147,14 @@ class Texts(TreeTest):
         self.write('src/json/utils.h', '#pragma once\n')
         self.assertEqual(self.rules('src/json/utils.h'), ['name'])
 
+    def test_two_types_of_one_name_in_one_namespace_are_found(self):
+        text = '// What it is.\n#pragma once\n\nnamespace signalbox::{space} {{\n\n{kind} Range {{}};\n\n}}\n'
+        self.write('src/json/a.h', text.format(space='json', kind='struct'))
+        self.write('src/json/b.h', text.format(space='base', kind='struct'))
+        self.assertNotIn('one-definition', self.rules())
+        self.write('src/json/b.h', text.format(space='json', kind='enum class'))
+        self.assertEqual(self.rules().count('one-definition'), 1)
+
     def test_other_scripts_are_for_tests_and_tables(self):
         text = 'const char* const k = "\u00e9";\n'
         self.assertEqual(self.rules_of(text), ['ascii'])

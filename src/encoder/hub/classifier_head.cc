@@ -20,7 +20,7 @@ Result<std::size_t> label_count(const ModelWeights& weights, const std::string& 
 
 }  // namespace
 
-Result<ClassifierHead> ClassifierHead::load(const HubConfig& config, Task task,
+Result<ClassifierHead> ClassifierHead::load(const HubConfig& config, HeadKind head_kind,
                                             const ModelWeights& weights,
                                             const tensor::Kernels& kernels) {
   ClassifierHead head;
@@ -29,7 +29,7 @@ Result<ClassifierHead> ClassifierHead::load(const HubConfig& config, Task task,
   std::string name = "classifier";
   switch (config.architecture) {
     case Architecture::kBert:
-      SBX_CHECK_OK(head.load_bert(config, task, weights));
+      SBX_CHECK_OK(head.load_bert(config, head_kind, weights));
       break;
     case Architecture::kModernBert:
       SBX_CHECK_OK(head.load_modern_bert(config, weights));
@@ -44,10 +44,10 @@ Result<ClassifierHead> ClassifierHead::load(const HubConfig& config, Task task,
   return head;
 }
 
-Result<void> ClassifierHead::load_bert(const HubConfig& config, Task task,
+Result<void> ClassifierHead::load_bert(const HubConfig& config, HeadKind head_kind,
                                        const ModelWeights& weights) {
   pool_ = Pool::kFirst;
-  if (task != Task::kSequence) return {};
+  if (head_kind != HeadKind::kSequence) return {};
   SBX_TRY(dense_, weights.linear(*kernels_, "pooler.dense", config.hidden, config.hidden));
   tanh_ = true;
   return {};

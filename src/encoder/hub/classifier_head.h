@@ -20,7 +20,7 @@ class ClassifierHead {
  public:
   // As the classes of the reference library build it: BERT's pooler, ModernBERT's dense and norm, Qwen3's
   // score. Errors: kCorrupt (tensors missing or of other shapes).
-  static Result<ClassifierHead> load(const HubConfig& config, Task task,
+  static Result<ClassifierHead> load(const HubConfig& config, HeadKind head_kind,
                                      const ModelWeights& weights, const tensor::Kernels& kernels);
   // Scores by the language model's own output for one token a label.
   static Result<ClassifierHead> of_tokens(const HubConfig& config,
@@ -36,7 +36,7 @@ class ClassifierHead {
 
  private:
   enum class Pool : std::uint8_t { kFirst, kMean, kLast };
-  Result<void> load_bert(const HubConfig& config, Task task, const ModelWeights& weights);
+  Result<void> load_bert(const HubConfig& config, HeadKind head_kind, const ModelWeights& weights);
   Result<void> load_modern_bert(const HubConfig& config, const ModelWeights& weights);
   std::vector<float> pooled(const float* states, std::size_t tokens) const;
   // Rows through the layer before the classifier, if there is one.

@@ -69,16 +69,17 @@ Result<void> expect(json::Value object, std::string_view key, std::string_view o
 struct ClassName {
   std::string_view name;
   Architecture architecture;
-  Task task;
+  HeadKind head_kind;
 };
 constexpr std::array kClasses{
-    ClassName{"BertForSequenceClassification", Architecture::kBert, Task::kSequence},
-    ClassName{"BertForTokenClassification", Architecture::kBert, Task::kTokens},
-    ClassName{"ModernBertForSequenceClassification", Architecture::kModernBert, Task::kSequence},
-    ClassName{"ModernBertForTokenClassification", Architecture::kModernBert, Task::kTokens},
-    ClassName{"Qwen3ForSequenceClassification", Architecture::kQwen3, Task::kSequence},
-    ClassName{"Qwen3ForTokenClassification", Architecture::kQwen3, Task::kTokens},
-    ClassName{"Qwen3ForCausalLM", Architecture::kQwen3, Task::kLabelTokens},
+    ClassName{"BertForSequenceClassification", Architecture::kBert, HeadKind::kSequence},
+    ClassName{"BertForTokenClassification", Architecture::kBert, HeadKind::kTokens},
+    ClassName{"ModernBertForSequenceClassification", Architecture::kModernBert,
+              HeadKind::kSequence},
+    ClassName{"ModernBertForTokenClassification", Architecture::kModernBert, HeadKind::kTokens},
+    ClassName{"Qwen3ForSequenceClassification", Architecture::kQwen3, HeadKind::kSequence},
+    ClassName{"Qwen3ForTokenClassification", Architecture::kQwen3, HeadKind::kTokens},
+    ClassName{"Qwen3ForCausalLM", Architecture::kQwen3, HeadKind::kLabelTokens},
 };
 
 Result<Architecture> architecture_of(const std::string& model_type) {
@@ -89,16 +90,16 @@ Result<Architecture> architecture_of(const std::string& model_type) {
                      "model_type");
 }
 
-Result<Task> task_of(json::Value root, Architecture architecture) {
+Result<HeadKind> head_kind_of(json::Value root, Architecture architecture) {
   SBX_TRY(const auto list, get(root, "architectures"));
-  if (!list) return Task::kNone;
+  if (!list) return HeadKind::kNone;
   for (const json::Value name : list->elements()) {
     const auto* known = std::ranges::find(kClasses, name.string(), &ClassName::name);
     if (known == kClasses.end()) continue;
     if (known->architecture != architecture) return bad("architectures");
-    return known->task;
+    return known->head_kind;
   }
-  return Task::kNone;
+  return HeadKind::kNone;
 }
 
 // {"rope_theta": .., "rope_type": .., ..} over what the caller filled in.
@@ -256,7 +257,7 @@ Result<HubConfig> HubConfig::parse(std::string_view config_json) {
   HubConfig config;
   SBX_TRY(const auto model_type, text_or(root, "model_type", ""));
   SBX_TRY(config.architecture, architecture_of(model_type));
-  SBX_TRY(config.task, task_of(root, config.architecture));
+  SBX_TRY(config.head_kind, head_kind_of(root, config.architecture));
   SBX_CHECK_OK(read_common(root, config));
   switch (config.architecture) {
     case Architecture::kBert:

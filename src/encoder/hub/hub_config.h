@@ -15,7 +15,7 @@ namespace signalbox::encoder {
 enum class Architecture : std::uint8_t { kBert, kModernBert, kQwen3 };
 
 // What the class named under "architectures" does with the hidden states.
-enum class Task : std::uint8_t {
+enum class HeadKind : std::uint8_t {
   kNone,         // nothing that classifies: a base model
   kSequence,     // one label for a text
   kTokens,       // one label for each token
@@ -33,7 +33,7 @@ struct RopeConfig {
 
 struct HubConfig {
   Architecture architecture = Architecture::kBert;
-  Task task = Task::kNone;
+  HeadKind head_kind = HeadKind::kNone;
   std::size_t layers = 0;
   std::size_t hidden = 0;
   std::size_t heads = 0;

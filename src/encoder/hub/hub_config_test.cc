@@ -23,12 +23,13 @@ TEST(HubConfig, TheClassNamedDecidesTheTask) {
   const auto sequence =
       HubConfig::parse(with("bert", R"(,"architectures":["BertForSequenceClassification"])"));
   ASSERT_TRUE(sequence) << sequence.error().message;
-  EXPECT_EQ(sequence->task, Task::kSequence);
+  EXPECT_EQ(sequence->head_kind, HeadKind::kSequence);
   const auto tokens = HubConfig::parse(
       with("modernbert", R"(,"architectures":["ModernBertForTokenClassification"])"));
   ASSERT_TRUE(tokens) << tokens.error().message;
-  EXPECT_EQ(tokens->task, Task::kTokens);
-  EXPECT_EQ(HubConfig::parse(with("bert", R"(,"architectures":["BertModel"])"))->task, Task::kNone);
+  EXPECT_EQ(tokens->head_kind, HeadKind::kTokens);
+  EXPECT_EQ(HubConfig::parse(with("bert", R"(,"architectures":["BertModel"])"))->head_kind,
+            HeadKind::kNone);
 }
 
 TEST(HubConfig, EveryThirdLayerOfModernBertIsGlobal) {

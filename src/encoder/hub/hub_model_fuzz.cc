@@ -42,7 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (rejected(parsed)) return 0;
   const auto weights = std::make_shared<const ModelWeights>(std::move(*parsed));
   const auto& kernels = signalbox::tensor::scalar_kernels();
-  const auto head = ClassifierHead::load(*config, config->task, *weights, kernels);
+  const auto head = ClassifierHead::load(*config, config->head_kind, *weights, kernels);
   if (rejected(head)) return 0;
   const std::size_t tokens = std::min<std::size_t>(config->positions, 3);
   const auto trunk = load_trunk(*config, weights, tokens, kernels);

@@ -39,12 +39,12 @@ Result<std::string> base_of(const std::string& directory, const std::string& wan
                              "', which is not a directory here: name the base model's directory");
 }
 
-Task task_of(const HubConfig& config, const LoraAdapter* adapter) {
+HeadKind head_kind_of(const HubConfig& config, const LoraAdapter* adapter) {
   const std::string type = adapter == nullptr ? std::string() : adapter->task_type();
-  if (type == "SEQ_CLS") return Task::kSequence;
-  if (type == "TOKEN_CLS") return Task::kTokens;
-  if (type == "CAUSAL_LM") return Task::kLabelTokens;
-  return config.task;
+  if (type == "SEQ_CLS") return HeadKind::kSequence;
+  if (type == "TOKEN_CLS") return HeadKind::kTokens;
+  if (type == "CAUSAL_LM") return HeadKind::kLabelTokens;
+  return config.head_kind;
 }
 
 Result<std::vector<std::string>> read_mapping(const std::string& path) {
@@ -85,7 +85,7 @@ Result<ModelFiles> ModelFiles::open(const std::string& directory, const std::str
   }
   SBX_TRY(const auto config, read_file(base + "/config.json", limits::kModelMetadataBytesMax));
   SBX_TRY(files.config, HubConfig::parse(config));
-  files.task = task_of(files.config, adapter ? &*adapter : nullptr);
+  files.head_kind = head_kind_of(files.config, adapter ? &*adapter : nullptr);
   files.labels = files.config.labels;
   files.labels_are_of_base = adapter.has_value();
   if (!mapping_path.empty()) {

@@ -15,7 +15,7 @@ namespace signalbox::encoder {
 
 struct ModelFiles {
   HubConfig config;
-  Task task = Task::kNone;
+  HeadKind head_kind = HeadKind::kNone;
   std::shared_ptr<const ModelWeights> weights;
   std::unique_ptr<const tokenize::Tokenizer> tokenizer;
   // Labels of the mapping file, else of config.json; may be empty.

@@ -66,18 +66,18 @@ TEST_P(Reference, LogitsAreThoseOfTheReferenceLibraryOnEveryKernelTable) {
     const auto trunk = load_trunk(files->config, files->weights, 96, *kernels);
     ASSERT_TRUE(trunk) << trunk.error().message;
     Result<ClassifierHead> head = fail(Code::kInternal, "");
-    if (files->task == Task::kLabelTokens) {
+    if (files->head_kind == HeadKind::kLabelTokens) {
       const auto prompt = LabelPrompt::parse(files->classifier_json, *files->tokenizer);
       ASSERT_TRUE(prompt) << prompt.error().message;
       head = ClassifierHead::of_tokens(files->config, prompt->tokens, *files->weights, *kernels);
     } else {
-      head = ClassifierHead::load(files->config, files->task, *files->weights, *kernels);
+      head = ClassifierHead::load(files->config, files->head_kind, *files->weights, *kernels);
     }
     ASSERT_TRUE(head) << head.error().message;
     TrunkScratch scratch;
     for (const Row& row : rows_of(GetParam())) {
       (*trunk)->forward(row.ids, scratch);
-      const auto logits = files->task == Task::kTokens
+      const auto logits = files->head_kind == HeadKind::kTokens
                               ? head->of_each(scratch.hidden.data(), row.ids.size())
                               : head->of_sequence(scratch.hidden.data(), row.ids.size());
       ASSERT_EQ(logits.size(), row.logits.size());

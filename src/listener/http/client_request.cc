@@ -1,7 +1,6 @@
 #include "listener/http/client_request.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/ids.h"
 #include "base/text.h"
@@ -19,20 +18,19 @@ bool is_plain_id(std::string_view id) {
 }
 
 // Request headers of the replaced systems that clients are meant to send.
-constexpr std::array<std::string_view, 4> kClientMaySend = {
-    "x-vsr-debug", "x-vsr-skip-processing", "x-vsr-cache-control", "x-vsr-compression-control"};
+constexpr Words kClientMaySend = {"x-vsr-debug", "x-vsr-skip-processing", "x-vsr-cache-control",
+                                  "x-vsr-compression-control"};
 
 }  // namespace
 
 bool is_internal_header(std::string_view name) {
+  if (name.empty() || ascii_lower(name.front()) != 'x') return false;
   if (starts_with_ignore_case(name, "x-signalbox-")) return true;
   if (equal_ignore_case(name, "x-selected-model") ||
       equal_ignore_case(name, "x-gateway-destination-endpoint")) {
     return true;
   }
-  if (!starts_with_ignore_case(name, "x-vsr-")) return false;
-  return std::none_of(kClientMaySend.begin(), kClientMaySend.end(),
-                      [&](std::string_view allowed) { return equal_ignore_case(name, allowed); });
+  return starts_with_ignore_case(name, "x-vsr-") && !kClientMaySend.contains(name);
 }
 
 exchange::ClientRequest make_client_request(http::RequestHead head, Random& random,
