@@ -10,7 +10,7 @@ import programs
 import rivals
 from report import Report, median
 
-ROUNDS = 3
+ROUNDS = 5
 RIVALS = ('nginx', 'haproxy', 'haproxy-tcp')
 SMALL = json.dumps({'model': 'base-model', 'max_tokens': 16,
                     'messages': [{'role': 'user', 'content': 'What is the capital of France? ' * 4}]}).encode()
@@ -88,7 +88,7 @@ def main():
     parser.add_argument('--build', type=Path, required=True)
     parser.add_argument('--json', action='store_true')
     parser.add_argument('--rounds', type=int, default=ROUNDS)
-    parser.add_argument('--seconds', type=float, default=3.0)
+    parser.add_argument('--seconds', type=float, default=2.0)
     parser.add_argument('--only', default='', help='run only cases whose run name contains this')
     options = parser.parse_args()
     with programs.Bench(options.build.resolve()) as bench:
