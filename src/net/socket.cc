@@ -2,9 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -16,15 +14,6 @@
 
 namespace signalbox::net {
 namespace {
-
-// The system calls themselves: glibc's functions are cancellation points, which costs two locked operations a call in a
-// program of several threads, and nothing here is ever cancelled.
-ssize_t receive(int fd, std::span<char> into, int flags) {
-  return ::syscall(SYS_recvfrom, fd, into.data(), into.size(), flags, nullptr, nullptr);
-}
-ssize_t send(int fd, const msghdr& message, int flags) {
-  return ::syscall(SYS_sendmsg, fd, &message, flags);
-}
 
 bool would_block() { return errno == EAGAIN || errno == EWOULDBLOCK; }
 
@@ -173,7 +162,8 @@ Attempt Socket::write_on() {
 }
 
 Attempt Socket::try_read(std::span<char> into) {
-  const ssize_t count = uninterrupted([&] { return receive(fd(), into, MSG_DONTWAIT); });
+  const ssize_t count =
+      uninterrupted([&] { return ::recv(fd(), into.data(), into.size(), MSG_DONTWAIT); });
   if (count < 0) {
     if (!would_block()) return std::unexpected(io_error());
     readable_ = false;
@@ -200,7 +190,7 @@ Attempt Socket::try_write(WriteParts parts, std::size_t done) {
   message.msg_iov = vectors.data();
   message.msg_iovlen = count;
   const ssize_t sent =
-      uninterrupted([&] { return send(fd(), message, MSG_NOSIGNAL | MSG_DONTWAIT); });
+      uninterrupted([&] { return ::sendmsg(fd(), &message, MSG_NOSIGNAL | MSG_DONTWAIT); });
   if (sent < 0 && !would_block()) return std::unexpected(io_error());
   if (sent < 0 || static_cast<std::size_t>(sent) < left) writable_ = false;
   if (sent < 0) return std::nullopt;

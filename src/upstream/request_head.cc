@@ -21,7 +21,6 @@ constexpr std::string_view kAnthropicVersionDefault = "2023-06-01";
 
 // Names that only gateways between the client and us may have meant for us; x-user-<provider>-key are credentials.
 bool is_for_us(std::string_view name) {
-  if (name.empty() || ascii_lower(name.front()) != 'x') return false;
   if (equal_ignore_case(name, "x-selected-model") ||
       equal_ignore_case(name, "x-gateway-destination-endpoint")) {
     return true;

@@ -24,7 +24,6 @@ constexpr Words kClientMaySend = {"x-vsr-debug", "x-vsr-skip-processing", "x-vsr
 }  // namespace
 
 bool is_internal_header(std::string_view name) {
-  if (name.empty() || ascii_lower(name.front()) != 'x') return false;
   if (starts_with_ignore_case(name, "x-signalbox-")) return true;
   if (equal_ignore_case(name, "x-selected-model") ||
       equal_ignore_case(name, "x-gateway-destination-endpoint")) {
