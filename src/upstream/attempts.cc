@@ -124,7 +124,7 @@ net::Task<bool> Upstream::choose_next(Round* round) {
                                      : round->sending.choose(round->excluded);
   std::optional<Duration> wait;
   if (!choice) {
-    if (round->tries() == 0) round->keep(std::unexpected(std::move(choice).error()));
+    if (round->tries() == 0) round->keep(std::unexpected(choice.error()));
     wait = pause_before_repeat(*round);
     if (!wait) co_return false;
   }
