@@ -66,7 +66,7 @@ net::Task<Result<std::string_view>> BodyReader::read(Deadline deadline) {
   while (true) {
     SBX_CO_TRY(const auto piece, take());
     if (!piece.empty() || done_) co_return piece;
-    auto count = co_await stream_.read_some(buffer_.room(), deadline);
+    auto count = co_await stream_.read_some(buffer_, deadline);
     if (!count) co_return std::unexpected(stream_error(std::move(count).error(), side_));
     if (*count == 0) {
       if (framing_.kind != Framing::kUntilClose) co_return std::unexpected(truncated(side_));

@@ -188,7 +188,8 @@ TEST(ReadBuffer, KeepsWhatIsUnreadWhenItGrowsAndGivesItsStorageBack) {
   EXPECT_EQ(buffer.size(), 1U);
   buffer.consume(1);
   buffer.release();
-  EXPECT_EQ(buffer.room().size(), limits::kFirstReadBufferBytes);
+  // What has been large once starts large.
+  EXPECT_EQ(buffer.room().size(), limits::kRelayBufferBytes);
 }
 
 // A read that fills a small buffer is followed by larger ones, whether or not what it brought has been used.

@@ -75,7 +75,7 @@ net::Task<Result<ResponseHead>> Lease::receive(Wait wait) {
   ClientConnection& connection = *connection_;
   HeadScan scan;
   while (true) {
-    auto count = co_await connection.stream->read_some(connection.buffer.room(), wait.deadline);
+    auto count = co_await connection.stream->read_some(connection.buffer, wait.deadline);
     if (!count) co_return std::unexpected(failed(std::move(count).error()));
     if (*count == 0) co_return std::unexpected(failed(truncated(Side::kUpstream)));
     connection.response_started = true;

@@ -80,11 +80,12 @@ void ReadBuffer::consume(std::size_t count) {
 
 std::span<char> ReadBuffer::room() {
   if (capacity_ == 0) {
-    grow(limits::kFirstReadBufferBytes);
+    grow(first_capacity_);
   } else if (end_ == capacity_) {
     // Full: more is likely to come than fits a small one.
     if (capacity_ < limits::kRelayBufferBytes) {
-      grow(limits::kRelayBufferBytes);
+      first_capacity_ = limits::kRelayBufferBytes;
+      grow(first_capacity_);
     } else if (begin_ == 0) {
       grow(2 * capacity_);
     } else if (!empty()) {
@@ -98,7 +99,7 @@ std::span<char> ReadBuffer::room() {
 }
 
 void ReadBuffer::release() {
-  if (!empty()) return;
+  if (!empty() || capacity_ == 0) return;
   drop();
   capacity_ = begin_ = end_ = 0;
 }

@@ -85,7 +85,7 @@ class Handshake final : public IoCompletion {
     if (!want || *want == TlsWant::kNothing) {
       end(want.has_value());
     } else if (*want == TlsWant::kRead) {
-      socket_->start_read({}, deadline_, *this);
+      socket_->start_read(nullptr, deadline_, *this);
     } else {
       socket_->start_write({}, 0, deadline_, *this);
     }

@@ -39,8 +39,8 @@ class SocketStream final : public Stream {
  public:
   explicit SocketStream(SocketPtr socket) : socket_(std::move(socket)) {}
 
-  void start_read(std::span<char> into, Deadline deadline, IoCompletion& completion) override {
-    socket_->start_read(into, deadline, completion);
+  void start_read(ReadSpace& into, Deadline deadline, IoCompletion& completion) override {
+    socket_->start_read(&into, deadline, completion);
   }
   Result<std::size_t> try_write(WriteParts parts) override {
     return socket_->try_write(parts, 0).value_or(std::size_t{0});
@@ -99,11 +99,15 @@ Socket::Socket(EpollLoop& loop, Fd fd) : loop_(loop), fd_(std::move(fd)) {
   loop_.watch(fd_.get(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, *this);
 }
 
-void Socket::start_read(std::span<char> into, Deadline deadline, IoCompletion& completion) {
+void Socket::start_read(ReadSpace* into, Deadline deadline, IoCompletion& completion) {
   SBX_ASSERT(reading_.completion == nullptr);
   reading_ = {.into = into, .completion = &completion};
   loop_.arm(completion, deadline);
-  if (!is_open() || has_reason(reading_)) loop_.defer(*this);
+  if (!is_open() || has_reason(reading_)) {
+    loop_.defer(*this);
+  } else if (into != nullptr) {
+    into->release();
+  }
 }
 
 void Socket::start_write(WriteParts parts, std::size_t done, Deadline deadline,
@@ -143,8 +147,10 @@ Attempt Socket::read_on() {
   if (reading_.aborted) return fail(Code::kCancelled, "operation cancelled");
   if (!is_open()) return fail(Code::kIo, "the connection is closed");
   if (!has_reason(reading_)) return std::nullopt;
-  if (reading_.into.empty()) return std::size_t{0};
-  return try_read(reading_.into);
+  if (reading_.into == nullptr) return std::size_t{0};
+  Attempt result = try_read(reading_.into->room());
+  if (!result) reading_.into->release();
+  return result;
 }
 
 Attempt Socket::write_on() {
@@ -237,7 +243,7 @@ void Retire::operator()(Socket* socket) const {
 void SocketWait::await_suspend(std::coroutine_handle<> handle) {
   waiting_ = handle;
   if (event_ == kReadable) {
-    socket_.start_read({}, deadline_, *this);
+    socket_.start_read(nullptr, deadline_, *this);
   } else {
     socket_.start_write({}, 0, deadline_, *this);
   }

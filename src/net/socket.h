@@ -38,8 +38,8 @@ class Socket : public Watcher {
   // Begins to watch fd, which is non-blocking and, if it is to connect, connecting already.
   Socket(EpollLoop& loop, Fd fd);
 
-  // As Stream::start_read. An empty `into` waits until there is something to read.
-  void start_read(std::span<char> into, Deadline deadline, IoCompletion& completion);
+  // As Stream::start_read. Without `into`: waits until there is something to read.
+  void start_read(ReadSpace* into, Deadline deadline, IoCompletion& completion);
   // As Stream::start_write. No parts: waits until there is room, or a connect has ended.
   void start_write(WriteParts parts, std::size_t done, Deadline deadline, IoCompletion& completion);
   // As much as can be written at once, from byte `done` on; nothing if that is none. Bytes counted from the beginning.
@@ -77,7 +77,7 @@ class Socket : public Watcher {
 
  private:
   struct Reading {
-    std::span<char> into;
+    ReadSpace* into = nullptr;
     IoCompletion* completion = nullptr;
     bool aborted = false;
   };
@@ -88,7 +88,7 @@ class Socket : public Watcher {
     bool aborted = false;
   };
   bool has_reason(const Reading& reading) const {
-    return reading.into.empty() ? readable_ : may_read();
+    return reading.into == nullptr ? readable_ : may_read();
   }
   bool has_reason(const Writing& writing) const {
     return writing.parts.empty() ? writable_ : may_write();

@@ -78,6 +78,11 @@ TEST(Stream, ConnectionIsStaleByUnaskedBytesButNotByAnExactRead) {
   pair.run(nullptr, "127.0.0.1", answer_and_stay);
 }
 
+TEST(Stream, AReadThatWaitsHoldsNoSpace) {
+  Pair pair;
+  pair.run(nullptr, "127.0.0.1", net_testing::wait_without_space);
+}
+
 // A batch of events may name a stream that an earlier event of the same batch destroyed; the sanitizer would see it.
 Task<void> destroy_each_other(Pair* pair) {
   const std::unique_ptr<Stream> first_far = std::move(pair->far);

@@ -28,14 +28,37 @@ class IoCompletion : public Timer {
 inline constexpr std::size_t kWritePartsMax = 8;
 using WriteParts = std::span<const std::string_view>;
 
+// Where a read puts its bytes. Asked when they are there, so that a stream that waits holds no memory for them.
+class ReadSpace {
+ public:
+  // Where the next bytes go: never empty, and in place until the read has completed.
+  virtual std::span<char> room() = 0;
+  // The read has to wait: what holds no unread bytes may be given back.
+  virtual void release() = 0;
+
+ protected:
+  ~ReadSpace() = default;
+};
+
+// Memory that is there whether the read waits or not.
+class FixedSpace final : public ReadSpace {
+ public:
+  explicit FixedSpace(std::span<char> bytes) : bytes_(bytes) {}
+  std::span<char> room() override { return bytes_; }
+  void release() override {}
+
+ private:
+  std::span<char> bytes_;
+};
+
 class Stream {
  public:
   virtual ~Stream() = default;
 
-  // Low level, for awaiters. start_read: completes later, never inside the call. try_write: writes what fits now and
-  // returns the number of bytes, or an error; start_write: writes all parts, skipping the first `done` bytes; the views
-  // must stay valid until completion.
-  virtual void start_read(std::span<char> into, Deadline deadline, IoCompletion& completion) = 0;
+  // Low level, for awaiters. start_read: completes later, never inside the call; `into` lives until then. try_write:
+  // writes what fits now and returns the number of bytes, or an error; start_write: writes all parts, skipping the first
+  // `done` bytes; the views must stay valid until completion.
+  virtual void start_read(ReadSpace& into, Deadline deadline, IoCompletion& completion) = 0;
   virtual Result<std::size_t> try_write(WriteParts parts) = 0;
   virtual void start_write(WriteParts parts, std::size_t done, Deadline deadline,
                            IoCompletion& completion) = 0;
@@ -51,12 +74,14 @@ class Stream {
 
   class ReadAwaiter final : public IoCompletion {
    public:
+    ReadAwaiter(Stream& stream, ReadSpace& into, Deadline deadline)
+        : stream_(stream), into_(&into), fixed_({}), deadline_(deadline) {}
     ReadAwaiter(Stream& stream, std::span<char> into, Deadline deadline)
-        : stream_(stream), into_(into), deadline_(deadline) {}
+        : stream_(stream), fixed_(into), deadline_(deadline) {}
     bool await_ready() const { return false; }
     void await_suspend(std::coroutine_handle<> handle) {
       waiting_ = handle;
-      stream_.start_read(into_, deadline_, *this);
+      stream_.start_read(into_ != nullptr ? *into_ : fixed_, deadline_, *this);
     }
     Result<std::size_t> await_resume() {
       if (timed_out_ && !result_) return fail(Code::kRequestTimeout, "timed out");
@@ -73,13 +98,17 @@ class Stream {
 
    private:
     Stream& stream_;
-    std::span<char> into_;
+    ReadSpace* into_ = nullptr;  // else fixed_
+    FixedSpace fixed_;
     Deadline deadline_;
     std::coroutine_handle<> waiting_;
     Result<std::size_t> result_{0};
     bool timed_out_ = false;
   };
   // co_await stream.read_some(buffer, deadline) -> Result<size_t>; 0 is end of stream.
+  ReadAwaiter read_some(ReadSpace& into, Deadline deadline) {
+    return ReadAwaiter(*this, into, deadline);
+  }
   ReadAwaiter read_some(std::span<char> into, Deadline deadline) {
     return ReadAwaiter(*this, into, deadline);
   }

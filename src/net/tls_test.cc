@@ -97,6 +97,12 @@ TEST(Tls, AddressInTheCertificateIsAccepted) {
   pair.run(&identity.files, "127.0.0.1", write_much_to_a_slow_reader);
 }
 
+TEST(Tls, AReadThatWaitsHoldsNoSpace) {
+  const SelfSigned identity;
+  Pair pair;
+  pair.run(&identity.files, "localhost", net_testing::wait_without_space);
+}
+
 constexpr std::size_t kAnswerBytes = 2 << 20;
 
 Task<void> answer(Pair* pair) {

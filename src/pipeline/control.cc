@@ -55,26 +55,29 @@ std::string otlp_url(const config::Tracing& tracing) {
 }  // namespace
 
 void watch_engines(Services& services) {
-  services.instruments.watch_engines([&services](std::vector<telemetry::EngineSample>& out) {
-    const auto set = services.endpoints.current();
-    const TimePoint now = services.clock.now();
-    for (const auto& entry : set->endpoints()) {
-      const discovery::Endpoint& endpoint = *entry.endpoint;
-      telemetry::EngineSample sample;
-      sample.server = endpoint.url();
-      sample.healthy = endpoint.health() != discovery::Health::kUnhealthy && !endpoint.sleeping();
-      sample.ejected = endpoint.service(now) == discovery::Service::kEjected;
-      sample.requests_running = endpoint.in_flight();
-      const int decoding = endpoint.decoding();
-      sample.requests_decoding = decoding;
-      sample.requests_prefill = std::max(0, endpoint.in_flight() - decoding);
-      if (const auto rates = services.engine_windows.rates(endpoint.url())) {
-        sample.qps = rates->qps;
-        sample.latency_avg_seconds = rates->latency_avg_seconds;
-      }
-      out.push_back(std::move(sample));
-    }
-  });
+  services.instruments.watch_engines(
+      [&services](std::vector<telemetry::EngineSample>& out) {
+        const auto set = services.endpoints.current();
+        const TimePoint now = services.clock.now();
+        for (const auto& entry : set->endpoints()) {
+          const discovery::Endpoint& endpoint = *entry.endpoint;
+          telemetry::EngineSample sample;
+          sample.server = endpoint.url();
+          sample.healthy =
+              endpoint.health() != discovery::Health::kUnhealthy && !endpoint.sleeping();
+          sample.ejected = endpoint.service(now) == discovery::Service::kEjected;
+          sample.requests_running = endpoint.in_flight();
+          const int decoding = endpoint.decoding();
+          sample.requests_decoding = decoding;
+          sample.requests_prefill = std::max(0, endpoint.in_flight() - decoding);
+          if (const auto rates = services.engine_windows.rates(endpoint.url())) {
+            sample.qps = rates->qps;
+            sample.latency_avg_seconds = rates->latency_avg_seconds;
+          }
+          out.push_back(std::move(sample));
+        }
+      },
+      services.clock);
 }
 
 // Calls a function at an interval for as long as it lives.

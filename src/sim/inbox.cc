@@ -26,7 +26,8 @@ void Inbox::read_ahead(Deadline deadline) {
   if (end_ + kReadBytes > kBufferBytesMax) return;
   if (buffer_.size() < end_ + kReadBytes) buffer_.resize(end_ + kReadBytes);
   reading_ = true;
-  stream_.start_read(std::span(buffer_).subspan(end_), deadline, *this);
+  space_ = net::FixedSpace(std::span(buffer_).subspan(end_));
+  stream_.start_read(space_, deadline, *this);
 }
 
 void Inbox::complete(Result<std::size_t> result) {

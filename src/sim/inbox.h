@@ -59,8 +59,9 @@ class Inbox final : private net::IoCompletion {
 
   net::Stream& stream_;
   std::string buffer_;
-  std::size_t begin_ = 0;  // first byte not consumed
-  std::size_t end_ = 0;    // one past the last byte received
+  std::size_t begin_ = 0;      // first byte not consumed
+  std::size_t end_ = 0;        // one past the last byte received
+  net::FixedSpace space_{{}};  // of the read under way: the rest of buffer_
   bool reading_ = false;
   bool ended_ = false;
   std::coroutine_handle<> waiting_;

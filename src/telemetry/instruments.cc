@@ -1,6 +1,8 @@
 #include "telemetry/instruments.h"
 
+#include <array>
 #include <memory>
+#include <set>
 #include <utility>
 
 namespace signalbox::telemetry {
@@ -263,21 +265,43 @@ ModelCells::ModelCells(const Instruments& of, const std::string& model)
       ttft(of.ttft.with(model)),
       tpot(of.tpot.with(model)) {}
 
-void Instruments::watch_engines(EngineSource engines) {
+void Instruments::forget_gone(const std::vector<EngineSample>& engines, TimePoint now) {
+  std::set<std::string> present;
+  for (const auto& engine : engines) present.insert(label_value(engine.server));
+  std::erase_if(gone_since_, [&](const auto& gone) { return present.contains(gone.first); });
+  const std::array<FamilyBase*, 10> by_engine = {&server_input_tokens, &server_output_tokens,
+                                                 &server_errors,       &server_latency,
+                                                 &kv_batches,          &upstream_attempts,
+                                                 &upstream_ejections,  &upstream_connections,
+                                                 &kv_events,           &kv_blocks};
+  for (FamilyBase* family : by_engine) {
+    for (const auto& engine : family->first_values()) {
+      if (present.contains(engine)) continue;
+      const TimePoint since = gone_since_.try_emplace(engine, now).first->second;
+      if (now - since >= kGoneEngineShown) family->remove(engine);
+    }
+  }
+  std::erase_if(gone_since_,
+                [&](const auto& gone) { return now - gone.second >= kGoneEngineShown; });
+}
+
+void Instruments::watch_engines(EngineSource engines, const Clock& clock) {
   auto scrape = std::make_shared<EngineScrape>(EngineScrape{std::move(engines), {}});
   bool first = true;
   for (const EngineMetric& metric : kEngineMetrics) {
-    registry_.callback(metric.name, metric.help, metric.type, {"server"},
-                       [scrape, refresh = first, value = metric.value](SampleWriter& writer) {
-                         if (refresh) {
-                           scrape->engines.clear();
-                           scrape->source(scrape->engines);
-                         }
-                         for (const EngineSample& engine : scrape->engines) {
-                           const std::array<std::string_view, 1> labels = {engine.server};
-                           if (const auto known = value(engine)) writer.sample(labels, *known);
-                         }
-                       });
+    registry_.callback(
+        metric.name, metric.help, metric.type, {"server"},
+        [this, scrape, refresh = first, value = metric.value, &clock](SampleWriter& writer) {
+          if (refresh) {
+            scrape->engines.clear();
+            scrape->source(scrape->engines);
+            forget_gone(scrape->engines, clock.now());
+          }
+          for (const EngineSample& engine : scrape->engines) {
+            const std::array<std::string_view, 1> labels = {engine.server};
+            if (const auto known = value(engine)) writer.sample(labels, *known);
+          }
+        });
     first = false;
   }
 }

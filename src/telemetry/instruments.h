@@ -8,6 +8,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,9 @@
 #include "telemetry/metrics.h"
 
 namespace signalbox::telemetry {
+
+// How long counters of an engine that left the table are still exposed.
+inline constexpr std::chrono::minutes kGoneEngineShown{5};
 
 // One engine as the scrape shows it; all under the label `server` (its URL). Nothing means: not shown.
 struct EngineSample {
@@ -167,15 +171,22 @@ struct Instruments {
   Counter& access_log_dropped;
 
   // Called once at start. `engines` appends one sample per engine of the current table and is called at each scrape on
-  // the scraping thread, so engines that left the table leave the exposition; it must not call the registry.
-  void watch_engines(std::function<void(std::vector<EngineSample>&)> engines);
+  // the scraping thread, so engines that left the table leave the exposition; it must not call the registry. What was
+  // counted of an engine stays for kGoneEngineShown more, so that its last failures are scraped.
+  void watch_engines(std::function<void(std::vector<EngineSample>&)> engines,
+                     const Clock& clock = system_clock());
   // signalbox_build_info{version,revision,compiler} 1.
   void set_build_info(const BuildInfo& info);
 
  private:
   class ModelTable;
+  // Takes out what was counted of engines that have not been among `engines` for kGoneEngineShown.
+  void forget_gone(const std::vector<EngineSample>& engines, TimePoint now);
+
   Registry& registry_;
   std::unique_ptr<ModelTable> models_;
+  std::map<std::string, TimePoint>
+      gone_since_;  // by engine; under the registry's lock, as scrapes are
 };
 
 }  // namespace signalbox::telemetry

@@ -94,6 +94,37 @@ TEST(Instruments, EnginesThatLeftTheTableLeaveTheExposition) {
   EXPECT_THAT(text_of(registry), Not(HasSubstr("10.0.0.1")));
 }
 
+// Pods come and go: without this their counters pile up until new ones are counted as "other".
+TEST(Instruments, WhatWasCountedOfAnEngineLeavesSomeTimeAfterIt) {
+  struct TestClock final : Clock {
+    TimePoint at{};
+    TimePoint now() const override { return at; }
+    std::chrono::nanoseconds unix_time() const override { return at.time_since_epoch(); }
+  } clock;
+  Registry registry;
+  Instruments instruments(registry);
+  std::vector<EngineSample> table;
+  for (const char* server : {"http://stays", "http://leaves"}) table.push_back({.server = server});
+  instruments.watch_engines([&](std::vector<EngineSample>& engines) { engines = table; }, clock);
+  for (const auto& engine : table)
+    instruments.server_errors.with(engine.server, "m", "connect").add(3);
+  static_cast<void>(text_of(registry));
+  table.pop_back();
+  EXPECT_THAT(text_of(registry), HasSubstr("http://leaves")) << "its last errors were not scraped";
+  clock.at += kGoneEngineShown;
+  static_cast<void>(text_of(registry));
+  EXPECT_THAT(text_of(registry), Not(HasSubstr("http://leaves")));
+  EXPECT_THAT(text_of(registry),
+              HasSubstr("{server=\"http://stays\",model=\"m\",error_type=\"connect\"} 3\n"));
+  // Back again, it goes on where it stopped, and its time starts anew.
+  table.push_back({.server = "http://leaves"});
+  instruments.server_errors.with("http://leaves", "m", "connect").add();
+  EXPECT_THAT(text_of(registry),
+              HasSubstr("{server=\"http://leaves\",model=\"m\",error_type=\"connect\"} 4\n"));
+  table.pop_back();
+  EXPECT_THAT(text_of(registry), HasSubstr("http://leaves"));
+}
+
 TEST(Instruments, AnEjectedEngineIsNotCountedAsHealthy) {
   Registry registry;
   Instruments instruments(registry);

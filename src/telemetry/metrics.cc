@@ -91,24 +91,6 @@ std::size_t sequence_length(std::string_view text, std::size_t at) {
   return overlong || surrogate || too_large ? 0 : length;
 }
 
-// Label values may come from a network: at most kLabelValueBytesMax bytes of valid UTF-8 without control characters.
-std::string clean_value(std::string_view value) {
-  std::string out;
-  for (std::size_t at = 0; at < value.size();) {
-    const std::size_t length = sequence_length(value, at);
-    if (out.size() + std::max<std::size_t>(length, 1) > limits::kLabelValueBytesMax) break;
-    const auto byte = static_cast<unsigned char>(value[at]);
-    if (length == 0 || byte < 0x20 || byte == 0x7f) {
-      out.push_back('?');
-      at += 1;
-    } else {
-      out.append(value.substr(at, length));
-      at += length;
-    }
-  }
-  return out;
-}
-
 // Source: Prometheus data model; colons are allowed in metric names only.
 bool valid_name(std::string_view name, bool colons) {
   if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
@@ -201,8 +183,25 @@ void SampleWriter::sample(LabelValues labels, double value) {
   SBX_ASSERT(labels.size() == label_names_.size());
   std::string rendered;
   for (std::size_t i = 0; i < labels.size(); ++i)
-    append_label(rendered, label_names_[i], clean_value(labels[i]));
+    append_label(rendered, label_names_[i], label_value(labels[i]));
   append_sample(out_, name_, "", rendered, "", number(value));
+}
+
+std::string label_value(std::string_view value) {
+  std::string out;
+  for (std::size_t at = 0; at < value.size();) {
+    const std::size_t length = sequence_length(value, at);
+    if (out.size() + std::max<std::size_t>(length, 1) > limits::kLabelValueBytesMax) break;
+    const auto byte = static_cast<unsigned char>(value[at]);
+    if (length == 0 || byte < 0x20 || byte == 0x7f) {
+      out.push_back('?');
+      at += 1;
+    } else {
+      out.append(value.substr(at, length));
+      at += length;
+    }
+  }
+  return out;
 }
 
 struct FamilyBase::Table {
@@ -253,7 +252,7 @@ FamilyBase::Series& FamilyBase::series(LabelValues labels) {
 
 FamilyBase::Series& FamilyBase::add(LabelValues labels) {
   std::vector<std::string> values;
-  for (const auto label : labels) values.push_back(clean_value(label));
+  for (const auto label : labels) values.push_back(label_value(label));
   const std::lock_guard lock(mutex_);
   std::vector<std::string_view> views(values.begin(), values.end());
   for (std::size_t i = 0; i < views.size(); ++i) {
@@ -302,11 +301,23 @@ void FamilyBase::show(Series& series) {
   count_values(series, 1);
 }
 
-void FamilyBase::retire(LabelValues labels) {
+std::vector<std::string> FamilyBase::first_values() const {
+  SBX_ASSERT(!label_names_.empty());
   const std::lock_guard lock(mutex_);
-  Series* found = find(hash_labels(labels), labels);
-  if (found == nullptr || found->hidden.exchange(true, std::memory_order_relaxed)) return;
-  count_values(*found, -1);
+  std::vector<std::string> shown;
+  for (const auto& [value, count] : values_.front()) {
+    if (value != kOther) shown.push_back(value);
+  }
+  return shown;
+}
+
+void FamilyBase::remove(std::string_view first_value) {
+  SBX_ASSERT(!label_names_.empty());
+  const std::lock_guard lock(mutex_);
+  for (const auto& series : series_) {
+    if (series->labels.front() != first_value) continue;
+    if (!series->hidden.exchange(true, std::memory_order_relaxed)) count_values(*series, -1);
+  }
 }
 
 std::size_t FamilyBase::size() const {

@@ -130,6 +130,10 @@ inline constexpr std::array kRouterLatency = {0.05, 0.1,  0.25, 0.5,  1.0,  2.5,
 
 using LabelValues = std::span<const std::string_view>;
 
+// A value as it is shown. It may come from a network: at most kLabelValueBytesMax bytes of valid UTF-8 without control
+// characters.
+std::string label_value(std::string_view value);
+
 enum class MetricType : std::uint8_t { kCounter, kGauge, kHistogram };
 
 // Writes sample lines of one metric; handed to callbacks that know their values only when asked.
@@ -159,6 +163,11 @@ class FamilyBase {
   virtual void expose(std::string& out) const;
   // Series shown now.
   std::size_t size() const;
+  // Values of the first label that are shown now, but for "other".
+  std::vector<std::string> first_values() const;
+  // Takes the series with that value of the first label out of the exposition (an engine is gone). Kept references stay
+  // usable; with() shows a series again, its counts going on where they stopped. O(series).
+  void remove(std::string_view first_value);
 
  protected:
   struct Series {
@@ -174,9 +183,6 @@ class FamilyBase {
   virtual std::unique_ptr<Series> make_series(std::vector<std::string> labels) const;
   // The series of these values, created if new and bounded as said above.
   Series& series(LabelValues labels);
-  // Takes a series out of the exposition (an endpoint is gone). Kept references stay usable; with() shows it again,
-  // its counts going on where they stopped.
-  void retire(LabelValues labels);
   void append_header(std::string& out) const;
   std::span<const std::string> label_names() const { return label_names_; }
 
@@ -216,12 +222,6 @@ class Family final : public FamilyBase {
   Cell& with(const Values&... values) {
     const std::array<std::string_view, kLabels> labels = {std::string_view(values)...};
     return static_cast<SeriesOf&>(series(labels)).cell;
-  }
-  template <class... Values>
-    requires(sizeof...(Values) == kLabels)
-  void remove(const Values&... values) {
-    const std::array<std::string_view, kLabels> labels = {std::string_view(values)...};
-    retire(labels);
   }
 
  private:

@@ -29,7 +29,7 @@ void ClientInput::start(Deadline deadline) {
   }
   pending_ = true;
   timed_out_ = false;
-  stream_.start_read(buffer_.room(), deadline, *this);
+  stream_.start_read(buffer_, deadline, *this);
 }
 
 void ClientInput::complete(Result<std::size_t> result) {

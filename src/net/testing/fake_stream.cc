@@ -57,10 +57,11 @@ void Channel::wake() {
   }
 }
 
-void Channel::start_read(std::span<char> into, net::IoCompletion& completion) {
+void Channel::start_read(net::ReadSpace& into, net::IoCompletion& completion) {
   SBX_ASSERT(reader_.completion == nullptr);
   reader_.completion = &completion;
-  into_ = into;
+  into_ = &into;
+  into.release();
   wake();
 }
 
@@ -85,9 +86,10 @@ Result<std::size_t> Channel::read_now() {
   Item& item = items_.front();
   if (item.error) return signalbox::fail(*item.error, "connection reset");  // and stays so
   if (item.end) return 0;
-  std::size_t most = std::min({item.bytes.size(), into_.size(), read_bytes_max_});
+  const std::span<char> into = into_->room();
+  std::size_t most = std::min({item.bytes.size(), into.size(), read_bytes_max_});
   if (random_ != nullptr) most = 1 + random_->below(most);
-  std::memcpy(into_.data(), item.bytes.data(), most);
+  std::memcpy(into.data(), item.bytes.data(), most);
   item.bytes.erase(0, most);
   if (item.bytes.empty()) items_.pop_front();
   post_write();
@@ -150,9 +152,8 @@ std::string Channel::drain() {
   return out;
 }
 
-void FakeStream::start_read(std::span<char> into, Deadline deadline,
+void FakeStream::start_read(net::ReadSpace& into, Deadline deadline,
                             net::IoCompletion& completion) {
-  SBX_ASSERT(!into.empty());
   loop_.arm(completion, deadline);
   in_->start_read(into, completion);
   if (!open_) in_->cancel_read();

@@ -41,7 +41,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
   bool reader_closed() const { return reader_closed_; }
 
   bool readable() const { return !items_.empty() && items_.front().at <= loop_.now(); }
-  void start_read(std::span<char> into, net::IoCompletion& completion);
+  void start_read(net::ReadSpace& into, net::IoCompletion& completion);
   void start_write(std::string rest, std::size_t total, net::IoCompletion& completion);
   void cancel_read();
   void cancel_write();
@@ -84,7 +84,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
   Arrival arrival_;
   Waiting reader_;
   Waiting writer_;
-  std::span<char> into_;
+  net::ReadSpace* into_ = nullptr;
   std::string rest_;  // of the waiting write
   std::size_t write_total_ = 0;
   std::size_t capacity_ = std::numeric_limits<std::size_t>::max();
@@ -99,7 +99,7 @@ class FakeStream final : public net::Stream {
   FakeStream(net::Loop& loop, std::shared_ptr<Channel> in, std::shared_ptr<Channel> out)
       : loop_(loop), in_(std::move(in)), out_(std::move(out)) {}
   ~FakeStream() override { close(); }
-  void start_read(std::span<char> into, Deadline deadline, net::IoCompletion& completion) override;
+  void start_read(net::ReadSpace& into, Deadline deadline, net::IoCompletion& completion) override;
   Result<std::size_t> try_write(net::WriteParts parts) override;
   void start_write(net::WriteParts parts, std::size_t done, Deadline deadline,
                    net::IoCompletion& completion) override;

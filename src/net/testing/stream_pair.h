@@ -81,4 +81,32 @@ inline net::Task<std::string> read_to_end(Pair* pair, std::size_t piece_bytes) {
   co_return all;
 }
 
+struct CountedSpace final : net::ReadSpace {
+  std::array<char, 16> bytes{};
+  bool taken = true;  // as after an earlier read
+  std::span<char> room() override {
+    taken = true;
+    return bytes;
+  }
+  void release() override { taken = false; }
+};
+
+inline net::Task<void> read_once(Pair* pair, net::ReadSpace* space, std::size_t bytes) {
+  const auto got = co_await pair->near->read_some(*space, pair->soon());
+  SBX_ASSERT(got.has_value() && *got == bytes);
+}
+
+// A thousand connections that wait must not hold a thousand buffers: space is asked for when bytes have come.
+inline net::Task<void> wait_without_space(Pair* pair) {
+  CountedSpace space;
+  net::TaskGroup readers(*pair->loop);
+  const std::string_view text = "text";
+  readers.spawn(read_once(pair, &space, text.size()));
+  co_await pair->loop->sleep(std::chrono::milliseconds(1));  // a turn of the loop
+  SBX_ASSERT(!space.taken);
+  static_cast<void>(co_await pair->far->write_all(std::span(&text, 1), pair->soon()));
+  co_await readers.join();
+  SBX_ASSERT(space.taken);
+}
+
 }  // namespace signalbox::net_testing
