@@ -101,12 +101,12 @@ SHORT = 300             # code points of texts that are put among others
 DROWNED = ("jailbreak", "injection", "harmful")
 
 
-def surrounded_rows(rows, of_each=2, innocent=1200, seed=7):
+def surrounded_rows(rows, calm_label="benign", of_each=2, innocent=1200, seed=7):
     """Authored findings with innocent texts before, behind or around them, and innocent texts in a row: what stands around a
     finding must not hide it. None of the rows marked dev takes part."""
     rng = random.Random(seed)
     short = [row for row in rows if row.authored and not row.dev and len(row.text) < SHORT]
-    calm = [row.text for row in short if row.label == "benign"]
+    calm = [row.text for row in short if row.label == calm_label]
 
     def some_words(count):
         texts = []
@@ -120,13 +120,13 @@ def surrounded_rows(rows, of_each=2, innocent=1200, seed=7):
 
     made = []
     for row in short:
-        if row.part not in DROWNED or row.label == "benign":
+        if row.part not in DROWNED or row.label == calm_label:
             continue
         for _ in range(of_each):
             before, behind = rng.choice(((0, 1), (1, 0), (1, 1)))
             words = rng.choice((10, 25, 50, 90))
             made.append(joined(some_words(before * words) + [row.text] + some_words(behind * words), row.label))
-    return made + [joined(some_words(rng.choice((20, 50, 100))), "benign") for _ in range(innocent)]
+    return made + [joined(some_words(rng.choice((20, 50, 100))), calm_label) for _ in range(innocent)]
 
 
 def jailbreak_rows(data):
@@ -146,7 +146,7 @@ def injection_rows(data):
     for row in innocent_rows():
         row.label = "clean"
         rows.append(row)
-    return rows
+    return rows + surrounded_rows(rows, "clean")
 
 
 def complexity_rows(data):
@@ -199,7 +199,8 @@ TASKS = {task.name: task for task in (
                "probability of all three together.",
          limits="It reads one message, not a conversation. Orders that are hidden in an encoding are not decoded."),
     Task("injection", ("clean", "injected"), injection_rows,
-         Recipe(states=GUARD_STATES, hidden=192, seeds=2, epochs=8, drop_hidden=0.5), 4.0, 0.5,
+         Recipe(states=GUARD_STATES, hidden=128, seeds=2, epochs=8, drop_hidden=0.5, words=0.15, segment_tokens=32,
+                segment_odds=0.5), 4.0, 0.5, folds=1,
          positive=("injected",), windows="max", hard=("authored/jailbreak", "authored/guard"),
          about="Finds instructions to the model inside documents, tool results and other text that should only be read.",
          limits="A document that instructs a human is told from one that instructs the model by its wording only."),

@@ -3,7 +3,8 @@
 // output, so no stage can reach forward. Doors create an Exchange and hold no routing logic of their own.
 //
 // Lifetime: one Exchange per request, on the core that owns the client connection. Views point into `client.body`,
-// which never moves or changes after the request stage: edits are a splice list beside it.
+// which never moves or changes after the request stage: edits are a splice list beside it. When an engine has begun to
+// answer, body and views go.
 #pragma once
 
 #include <array>
@@ -51,7 +52,9 @@ struct ClientRequest {
   std::string path;       // without query
   std::string query;      // without '?'
   http::Headers headers;  // internal headers already stripped
-  std::string body;       // whole body, decoded from chunks
+  std::string
+      body;  // whole body, decoded from chunks; empty once Exchange::forget_body() was called
+  std::size_t body_bytes_forgotten = 0;
   std::string
       handed_on;  // what a Signalbox before us says it knows; nobody has looked at its signature
   std::string peer_address;   // IP literal
@@ -262,6 +265,10 @@ struct Exchange {
   std::optional<std::size_t> answered;
   ResponsePath path = ResponsePath::kUpstream;
   Usage usage;
+
+  // Gives back what only an attempt needs, once none will follow: the body and all that points into it, the tokens, the
+  // edits. An answer may take minutes, and its prompt megabytes.
+  void forget_body();
 
   // The attempt that stands for the request in headers, metrics and logs: the one that answered, else the last one;
   // nullptr when none was made.

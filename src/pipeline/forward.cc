@@ -104,6 +104,7 @@ net::Task<Result<void>> Pipeline::forward(Flow* flow) {
   if (is_disaggregated(exchange, *set))
     SBX_CO_CHECK_OK(co_await prefill_first(flow, set.get(), &sending));
   SBX_CO_TRY(auto live, co_await upstream_.send(std::move(sending)));
+  exchange.forget_body();
 
   flow->status = live.head.status;
   live.choice.in_flight.answering();

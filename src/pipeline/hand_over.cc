@@ -134,6 +134,7 @@ net::Task<Result<void>> Pipeline::hand_over(Flow* flow) {
     handover.candidate = handover.choice->candidate;
   }
   SBX_CO_TRY(auto carried, carried_request(*flow, handover));
+  exchange.forget_body();
   exchange::Attempt attempt;
   attempt.endpoint_url = handover.choice ? handover.choice->replica->endpoint->url()
                                          : first_backend(*handover.candidate).url();

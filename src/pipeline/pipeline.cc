@@ -242,6 +242,7 @@ net::Task<Result<void>> Pipeline::answer_office(Flow* flow) {
   call.path = client.path;
   call.query = client.query;
   call.content_type = std::string(client.headers.get("content-type"));
+  client.body_bytes_forgotten = client.body.size();
   call.body = std::move(client.body);
   call.owner = flow->exchange.identity.key_name;
   SBX_CO_TRY(auto reply, co_await services_.office->ask(std::move(call), &loop_, client.deadline));

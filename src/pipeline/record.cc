@@ -162,7 +162,7 @@ void record_access(const Recording& r, const Clock& clock, telemetry::AccessLog&
   }
   if (exchange.usage.ttft.count() > 0) line.ttft = exchange.usage.ttft;
   line.duration = r.moments.finished_at - exchange.client.received_at;
-  line.bytes_received = exchange.client.body.size();
+  line.bytes_received = exchange.client.body.size() + exchange.client.body_bytes_forgotten;
   line.bytes_sent = exchange.usage.body_bytes;
   line.stream = exchange.request.stream;
   if (r.error) line.error = traits(*r.error).label;
