@@ -72,6 +72,28 @@ TEST_F(AutoPolicy, PromptsThatNobodyHoldsGoWhereLeastIsQueued) {
   EXPECT_EQ(host_of(pick(prompt(2000, 'x'))), "c");
 }
 
+// Its line through the observations lies flatter than the others', so by itself it would look twice as fast for long
+// prompts, get more of them and drop more.
+TEST_F(AutoPolicy, AnEngineThatDroppedWhatItWasThoughtToHoldDoesNotSeemFast) {
+  for (int i = 0; i < 200; ++i) {
+    for (const auto& replica : fleet.set->find("m")->replicas) {
+      const bool is_short = i % 2 == 0;
+      const bool dropped = is_short && i % 4 == 0 && replica.backend.host == "a";
+      const std::int64_t tokens = is_short ? 100 : 3000;
+      const auto took = std::chrono::milliseconds(10) + tokens * std::chrono::microseconds(40) +
+                        std::chrono::milliseconds(dropped ? 150 : 0);
+      discovery::EngineLoad& load = replica.endpoint->load();
+      load.sent(tokens, true, fleet.now);
+      load.first_token(tokens, fleet.now, fleet.now + took);
+    }
+    fleet.now += std::chrono::seconds(1);
+  }
+  fleet.now += std::chrono::minutes(1);
+  for (int i = 0; i < 8; ++i) {
+    EXPECT_NE(host_of(pick(prompt(4000, static_cast<char>('a' + i)))), "a");
+  }
+}
+
 TEST_F(AutoPolicy, AnUrgentRequestTakesTheQuickestReplicaWhateverItCostsOthers) {
   const std::string text = prompt(4000, 'x');
   const std::string first = host_of(pick(text));

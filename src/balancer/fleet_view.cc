@@ -13,8 +13,13 @@ constexpr double kTypicalShare = 0.01;
 // Deviations that are still taken for chance.
 constexpr double kChance = 2;
 
-double between(double own, double mean, double evidence) {
-  return mean + (own - mean) * evidence / (evidence + kPeersWeight);
+// How many times as long as the fleet's fit says an engine takes. Of its own fit only this is believed: where an engine has
+// dropped what it was thought to hold, short prompts take long, its line lies flatter, and it would seem the fastest of all
+// for long ones, get more of them, and drop more. By the sum of its times it seems slow instead, and recovers.
+double slowness(const discovery::EngineLoad::View& load, double per_token, double overhead) {
+  const double expected = overhead + load.mean_tokens * per_token;
+  if (load.mean_seconds <= 0 || expected <= 0) return 1;
+  return 1 + (load.mean_seconds / expected - 1) * load.evidence / (load.evidence + kPeersWeight);
 }
 
 }  // namespace
@@ -54,8 +59,9 @@ void FleetView::read(std::span<const Option> options, const Context& context) {
         expected > 0 ? std::max(0.0, loads_[i].recent_requests - usual) / expected : 0);
   }
   for (auto& load : loads_) {
-    load.seconds_per_token = between(load.seconds_per_token, per_token / evidence, load.evidence);
-    load.overhead_seconds = between(load.overhead_seconds, overhead / evidence, load.evidence);
+    const double factor = slowness(load, per_token / evidence, overhead / evidence);
+    load.seconds_per_token = per_token / evidence * factor;
+    load.overhead_seconds = overhead / evidence * factor;
   }
 }
 

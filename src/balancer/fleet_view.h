@@ -1,6 +1,7 @@
-// The loads of all options of one pick, read once, with their speeds made comparable: an engine that has shown little of its
-// speed is believed to be like the others, so that one with few observations, or unlucky ones, is neither avoided for ever
-// nor run over. O(options); allocates nothing in steady state.
+// The loads of all options of one pick, read once, with their speeds made comparable: all share one line, the mean of their
+// fits, and each is as many times slower or faster as its own times say in sum. One that has shown little is believed to be
+// like the others, so that with few observations, or unlucky ones, it is neither avoided for ever nor run over. O(options);
+// allocates nothing in steady state.
 #pragma once
 
 #include <span>

@@ -63,6 +63,8 @@ EngineLoad::View EngineLoad::view(TimePoint now) const {
   view.seconds_per_token = seconds_per_token_.load(std::memory_order_relaxed);
   view.overhead_seconds = overhead_seconds_.load(std::memory_order_relaxed);
   view.evidence = evidence_.load(std::memory_order_relaxed);
+  view.mean_tokens = mean_tokens_.load(std::memory_order_relaxed);
+  view.mean_seconds = mean_seconds_.load(std::memory_order_relaxed);
   view.foreign_requests = foreign_requests_.load(std::memory_order_relaxed);
   view.foreign_waiting = foreign_waiting_.load(std::memory_order_relaxed);
   view.kv_usage = kv_usage_.load(std::memory_order_relaxed);
@@ -113,6 +115,8 @@ void EngineLoad::first_token(std::int64_t tokens, TimePoint sent_at, TimePoint n
   seconds_per_token_.store(speed_.seconds_per_token(), std::memory_order_relaxed);
   overhead_seconds_.store(speed_.overhead_seconds(), std::memory_order_relaxed);
   evidence_.store(speed_.evidence(), std::memory_order_relaxed);
+  mean_tokens_.store(speed_.mean_tokens(), std::memory_order_relaxed);
+  mean_seconds_.store(speed_.mean_seconds(), std::memory_order_relaxed);
 }
 
 void EngineLoad::dropped(std::int64_t tokens) {

@@ -39,6 +39,9 @@ class PrefillSpeed {
   double seconds_per_token() const { return seconds_per_token_; }
   double overhead_seconds() const { return overhead_seconds_; }
   double evidence() const { return weight_; }
+  // Of the observations, with their fading weights; 0 without any.
+  double mean_tokens() const { return weight_ > 0 ? tokens_ / weight_ : 0; }
+  double mean_seconds() const { return weight_ > 0 ? seconds_ / weight_ : 0; }
 
  private:
   double weight_ = 0, tokens_ = 0, seconds_ = 0, tokens_squared_ = 0, product_ = 0;
@@ -54,6 +57,8 @@ class EngineLoad {
     double seconds_per_token = 0;
     double evidence = 0;          // first tokens that those two rest on, older ones fading
     double overhead_seconds = 0;  // to the first token of an empty prompt on an idle engine
+    double mean_tokens = 0;       // of a prompt, as it was believed to be missing; 0: no evidence
+    double mean_seconds = 0;      // that such a prompt took
     double foreign_requests = 0;  // of other routers, as last scraped
     double foreign_waiting = 0;   // those of them that the engine had not begun
     double kv_usage = 0;
@@ -86,6 +91,8 @@ class EngineLoad {
   std::atomic<double> seconds_per_token_{kPriorSecondsPerToken};
   std::atomic<double> overhead_seconds_{kPriorOverheadSeconds};
   std::atomic<double> evidence_{0};
+  std::atomic<double> mean_tokens_{0};
+  std::atomic<double> mean_seconds_{0};
   std::atomic<double> foreign_requests_{0};
   std::atomic<double> foreign_waiting_{0};
   std::atomic<double> kv_usage_{0};
