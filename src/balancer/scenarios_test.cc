@@ -35,12 +35,17 @@ class EveryScenario : public ::testing::TestWithParam<const char*> {};
 // that never leaves a session's engine may hit a little more and wait much longer for it.
 TEST_P(EveryScenario, AutoIsNotWorseThanTheBestSinglePolicy) {
   const Outcome combined = outcome(GetParam(), BalancerPolicy::kAuto);
+  // A trace comes at its own times whatever the answers: how many of them begin in the measured time says mostly how many
+  // had been waiting before it.
+  const bool users_wait = GetParam() != std::string("trace");
   for (const auto policy : {BalancerPolicy::kLeastLoad, BalancerPolicy::kSession,
                             BalancerPolicy::kSessionMd5, BalancerPolicy::kPrefixAware}) {
     const Outcome single = outcome(GetParam(), policy);
     EXPECT_LT(combined.ttft_mean_ms, 1.05 * single.ttft_mean_ms) << policy_name(policy);
     EXPECT_GT(combined.hit_rate, single.hit_rate - 0.02) << policy_name(policy);
-    EXPECT_GT(combined.rate, 0.97 * single.rate) << policy_name(policy);
+    if (users_wait) {
+      EXPECT_GT(combined.rate, 0.97 * single.rate) << policy_name(policy);
+    }
   }
 }
 
