@@ -58,10 +58,12 @@ void FleetView::read(std::span<const Option> options, const Context& context) {
     excess_shares_.push_back(
         expected > 0 ? std::max(0.0, loads_[i].recent_requests - usual) / expected : 0);
   }
+  per_token /= evidence;
+  overhead /= evidence;
   for (auto& load : loads_) {
-    const double factor = slowness(load, per_token / evidence, overhead / evidence);
-    load.seconds_per_token = per_token / evidence * factor;
-    load.overhead_seconds = overhead / evidence * factor;
+    const double factor = slowness(load, per_token, overhead);
+    load.seconds_per_token = per_token * factor;
+    load.overhead_seconds = overhead * factor;
   }
 }
 

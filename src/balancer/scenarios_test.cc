@@ -35,15 +35,16 @@ class EveryScenario : public ::testing::TestWithParam<const char*> {};
 // that never leaves a session's engine may hit a little more and wait much longer for it.
 TEST_P(EveryScenario, AutoIsNotWorseThanTheBestSinglePolicy) {
   const Outcome combined = outcome(GetParam(), BalancerPolicy::kAuto);
-  // A trace comes at its own times whatever the answers: how many of them begin in the measured time says mostly how many
-  // had been waiting before it.
+  // A trace comes at its own times whatever the answers, so the answers that end in the measured time are those that came in
+  // it, more what had been under way before, less what is after it: a policy that had let more pile up has more. There only
+  // the policy that keeps waits as short is compared.
   const bool users_wait = GetParam() != std::string("trace");
   for (const auto policy : {BalancerPolicy::kLeastLoad, BalancerPolicy::kSession,
                             BalancerPolicy::kSessionMd5, BalancerPolicy::kPrefixAware}) {
     const Outcome single = outcome(GetParam(), policy);
     EXPECT_LT(combined.ttft_mean_ms, 1.05 * single.ttft_mean_ms) << policy_name(policy);
     EXPECT_GT(combined.hit_rate, single.hit_rate - 0.02) << policy_name(policy);
-    if (users_wait) {
+    if (users_wait || policy == BalancerPolicy::kPrefixAware) {
       EXPECT_GT(combined.rate, 0.97 * single.rate) << policy_name(policy);
     }
   }

@@ -87,6 +87,7 @@ Result<std::size_t> Channel::read_now() {
   if (item.error) return signalbox::fail(*item.error, "connection reset");  // and stays so
   if (item.end) return 0;
   const std::span<char> into = into_->room();
+  SBX_ASSERT(!into.empty());
   std::size_t most = std::min({item.bytes.size(), into.size(), read_bytes_max_});
   if (random_ != nullptr) most = 1 + random_->below(most);
   std::memcpy(into.data(), item.bytes.data(), most);
